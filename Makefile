@@ -1,0 +1,64 @@
+# Cloakroom's commands. `make` alone lists them. All that is needed is Go; what tests need besides is fetched.
+
+LISTEN     ?= 127.0.0.1:8080
+DATA       ?= ./data
+# What the demo's tokens know of their holder. The demo's sales people work by region.
+DEMO_ATTRS ?= --attr region=EMEA
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# One set of flags for everything: Go compiles the world again for every other one. -buildvcs=false because a checkout
+# that belongs to someone else, as in a container, fails the build otherwise.
+export GOFLAGS := -buildvcs=false -trimpath
+
+TOOLS        := $(CURDIR)/.tools
+LINT_VERSION := v2.15.0
+LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test generate build bench lint fmt vet check unit postgres
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, load the demo data, say whom to be, and serve
+	@bin/cloakroom dev welcome --data $(DATA) --listen $(LISTEN) --demo $(DEMO_ATTRS)
+	@echo
+	@exec bin/cloakroom serve --data $(DATA) --listen $(LISTEN) --demo
+
+test: $(LINT) postgres vet lint check unit ## everything a change must pass; what .ci/run calls
+
+build: ## build bin/cloakroom
+	go build -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/cloakroom ./cmd/cloakroom
+
+generate: ## bring everything that derives from graph/schema up to date
+	go run ./directives/codegen/cmd/generate
+
+check: ## fail if generated code is out of date
+	go run ./directives/codegen/cmd/generate -check
+
+fmt: $(LINT) ## format
+	$(LINT) fmt
+
+lint: $(LINT) ## look for mistakes
+	$(LINT) run
+
+vet:
+	go vet ./...
+
+unit: ## the tests alone
+	@.ci/with-postgres go test ./...
+
+bench: ## benchmarks
+	@.ci/with-postgres go test -run '^$$' -bench . -benchmem ./...
+
+# PostgreSQL is installed where that is possible, and missed aloud where it is not.
+postgres:
+	@.ci/get-postgres
+
+# Compiled from source once per version, at the version the module proxy's checksum database vouches for.
+$(LINT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(TOOLS)/bin/golangci-lint $@

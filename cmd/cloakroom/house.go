@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/server"
+	"github.com/cloakroom-crm/cloakroom/server/house"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
+)
+
+// openHouse opens the data directory that flags, environment and configuration file name. Only errors are logged: these
+// commands speak through their output.
+func openHouse(c *cobra.Command) (*house.House, error) {
+	config, err := server.Load(c.Flags(), os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
+	return house.Open(c.Context(), house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
+}
+
+// viewer is who a command acts as.
+type viewer struct {
+	role    string
+	attrs   []string
+	subject string
+}
+
+// flags declares the viewer's flags; the role's name differs between commands.
+func (v *viewer) flags(c *cobra.Command, role string) {
+	c.Flags().StringVar(&v.role, role, "", "the role, a value of the schema's Role enum")
+	c.Flags().StringArrayVar(&v.attrs, "attr", nil, "an attribute of the viewer as name=value; repeat a name for a list")
+	c.Flags().StringVar(&v.subject, "subject", "", "the person this viewer is: a subject's UUID, or the id of a record that is a person")
+	_ = c.MarkFlagRequired(role) // fails only for a flag that was not declared
+}
+
+// principal turns the flags into a principal of the schema. Find resolves the subject.
+func (v *viewer) principal(ctx context.Context, s *ir.Schema, find func(context.Context, string) (policy.SubjectID, error)) (policy.Principal, error) {
+	if s.Role(v.role) == nil {
+		return policy.Principal{}, fmt.Errorf("the schema has no role %q; it has %s", v.role, roles(s))
+	}
+	subject := uuid.Nil
+	if v.subject != "" {
+		var err error
+		if subject, err = find(ctx, v.subject); err != nil {
+			return policy.Principal{}, fmt.Errorf("--subject: %w", err)
+		}
+	}
+	return identity.Person(v.role, v.attrs, subject)
+}
+
+func roles(s *ir.Schema) string {
+	names := make([]string, 0, len(s.Roles))
+	for _, r := range s.Roles {
+		names = append(names, r.Name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}

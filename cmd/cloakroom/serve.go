@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloakroom-crm/cloakroom/server"
+	"github.com/cloakroom-crm/cloakroom/server/house"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
+)
+
+func newServe() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "serve the API",
+		Long: `Serve the API: POST /graphql, GET /healthz, GET /readyz, and a page at / that says what to do next.
+
+Every setting is also an environment variable (--max-body is CLOAKROOM_MAX_BODY) and a key of the file given by --config.
+Flags win over the environment, the environment over the file. Logs go to standard error; the line "ready" says that
+requests are taken.`,
+		Example: `  cloakroom serve --demo
+  cloakroom serve --listen 127.0.0.1:9000 --data /var/lib/cloakroom
+  cloakroom serve --database postgres://cloakroom@db/crm`,
+		Args: cobra.NoArgs,
+		RunE: serve,
+	}
+	server.Flags(c.Flags())
+	return c
+}
+
+func serve(c *cobra.Command, _ []string) (err error) {
+	config, err := server.Load(c.Flags(), os.Environ())
+	if err != nil {
+		return err
+	}
+	log := server.NewLogger(c.ErrOrStderr(), config)
+	h, err := house.Open(c.Context(), house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	if config.Demo {
+		if err := h.Demo(c.Context()); err != nil {
+			return err
+		}
+	}
+	who, err := identity.NewDev(config.Data)
+	if err != nil {
+		return err
+	}
+	return server.New(config, server.Parts{
+		GraphQL: h.Gateway, Ready: h.Gateway.Ready, Identity: who, Log: log,
+		Sample:    sample(h),
+		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
+	}).Run(c.Context())
+}
+
+// sample is the first question of the first role that has one.
+func sample(h *house.House) server.Sample {
+	for _, role := range h.Schema.Roles {
+		if query, ok := h.SampleQuery(role); ok {
+			return server.Sample{Role: role.Name, Query: query}
+		}
+	}
+	return server.Sample{Role: "ROLE", Query: "{ me { role } }"}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
+)
+
+// output may be read while it is written.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) { o.mu.Lock(); defer o.mu.Unlock(); return o.b.Write(p) }
+func (o *output) String() string              { o.mu.Lock(); defer o.mu.Unlock(); return o.b.String() }
+
+// TestServe goes through the whole house: the command line, the token, HTTP, the gateway, the database.
+func TestServe(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { serveOver(t, "") })
+	t.Run("postgres", func(t *testing.T) { serveOver(t, postgres.Start(t)) })
+}
+
+func serveOver(t *testing.T, database string) {
+	args := []string{"--data", t.TempDir()}
+	if database != "" {
+		args = append(args, "--database", database)
+	}
+	url, log := start(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--demo"}, args...))
+
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n", "/": "<!doctype html>"} {
+		if status, body := send(t, http.MethodGet, url+path, "", ""); status != 200 || !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	token := func(role string) string {
+		var out, errOut bytes.Buffer
+		code := run(append([]string{"dev", "token", "--role", role, "--attr", "region=EMEA"}, args...), nil, &out, &errOut)
+		if code != 0 || errOut.Len() > 0 || strings.Count(out.String(), "\n") != 1 {
+			t.Fatalf("dev token: %d %s%s", code, &out, &errOut)
+		}
+		return strings.TrimSpace(out.String())
+	}
+	ask := func(role, purpose string) string {
+		query, err := json.Marshal(map[string]string{"query": "query @for(purpose: " + purpose + ") { contacts(first: 100) { nodes { email } } }"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, body := send(t, http.MethodPost, url+"/graphql", token(role), string(query))
+		if status != 200 || !strings.Contains(body, `"privacy"`) {
+			t.Fatalf("%s: %d %s", role, status, body)
+		}
+		return body
+	}
+	sales, marketing := ask("SALES_REP", "SALES"), ask("MARKETER", "MARKETING")
+	if !strings.Contains(sales, "@example.") || strings.Contains(sales, "•••@") {
+		t.Errorf("sales: %s", sales)
+	}
+	if !strings.Contains(marketing, "•••@") || !strings.Contains(marketing, "PURPOSE_CONSENT") {
+		t.Errorf("marketing: %s", marketing)
+	}
+	if status, body := send(t, http.MethodPost, url+"/graphql", "", "{}"); status != 401 || !strings.Contains(body, "UNAUTHENTICATED") {
+		t.Errorf("without a token: %d %s", status, body)
+	}
+	for _, secret := range []string{"@example.", "contacts", token("SALES_REP")} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("%s is in the log:\n%s", secret, log)
+		}
+	}
+}
+
+// start runs a serve command until the test ends and returns its URL.
+func start(t *testing.T, args []string) (url string, log *output) {
+	t.Helper()
+	log = &output{}
+	ctx, stop := context.WithCancel(context.Background())
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetErr(log)
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("serve: %v\n%s", err, log)
+		}
+	})
+	ready := regexp.MustCompile(`msg=ready url=(\S+)`)
+	for range 3000 {
+		if m := ready.FindStringSubmatch(log.String()); m != nil {
+			return m[1], log
+		}
+		select {
+		case err := <-ended:
+			ended <- nil
+			t.Fatalf("serve: %v\n%s", err, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Fatalf("never ready:\n%s", log)
+	return "", nil
+}
+
+func send(t *testing.T, method, url, token, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(all)
+}

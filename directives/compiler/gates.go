@@ -1,0 +1,121 @@
+package compiler
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+)
+
+// gates reads who may reach types and fields, for what, with whose consent and for how long.
+func (c *compiler) gates() {
+	for _, t := range c.schema.Types {
+		if !t.Entity {
+			continue
+		}
+		ds := c.typed[t].Directives
+		t.Access, t.Purposes, t.Consents, t.Retains = c.access(t, ds), c.purposesOf(ds), c.consents(ds), c.retains(t, ds)
+		for _, f := range t.Fields {
+			if fd := c.fields[f]; fd != nil {
+				f.Access, f.Purposes, f.Consents, f.Retains = c.access(t, fd.Directives), c.purposesOf(fd.Directives), c.consents(fd.Directives), c.retains(t, fd.Directives)
+				c.maskless(f)
+			}
+		}
+	}
+}
+
+func (c *compiler) access(t *ir.Type, ds ast.DirectiveList) []*ir.Access {
+	var out []*ir.Access
+	for _, d := range c.directives(ds, "access") {
+		a := &ir.Access{Roles: c.roleSet(list(d, "roles")), Pos: c.pos(d.Position)}
+		for _, op := range list(d, "to") {
+			a.To = a.To.With(ir.Op(ordinal("Operation", op)))
+		}
+		if argument(d, "when") != nil {
+			a.When = c.condition(t, d.Arguments.ForName("when").Value)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func (c *compiler) purposesOf(ds ast.DirectiveList) ir.PurposeSet {
+	if d := c.directive(ds, "purpose"); d != nil {
+		return c.purposeSet(list(d, "only"))
+	}
+	return 0
+}
+
+func (c *compiler) consents(ds ast.DirectiveList) []ir.Consent {
+	var out []ir.Consent
+	for _, d := range c.directives(ds, "consent") {
+		p := c.purposes[text(d, "to")]
+		if p == nil {
+			continue // reported as an unknown value, or as a missing enum
+		}
+		if !p.ByConsent() && mentioned(c.defs["Purpose"].EnumValues.ForName(p.Name).Directives, "lawful") {
+			c.report(ruleConsentBasis, c.valueAt(d, "to"), fmt.Sprintf("nobody is asked to consent to %s: its lawful basis is another", p.Name), "name a purpose with basis CONSENT, or limit the field with @purpose")
+		}
+		out = append(out, ir.Consent{To: p, Withhold: text(d, "otherwise") == "WITHHOLD", Pos: c.pos(d.Position)})
+	}
+	return out
+}
+
+// maskless reports a consent that would be ignored: without it a mask is shown, and only personal fields have one.
+func (c *compiler) maskless(f *ir.Field) {
+	if f.Kind == ir.Computed || mentioned(c.fields[f].Directives, "pii") {
+		return
+	}
+	for i, consent := range f.Consents {
+		if !consent.Withhold {
+			at := c.at(c.directives(c.fields[f].Directives, "consent")[i].Position)
+			c.report(ruleApplies, at, fmt.Sprintf("@consent says nothing about %s, which is not @pii and has no mask to show", f.Coordinate()), "write otherwise: WITHHOLD, or classify the field with @pii")
+			return
+		}
+	}
+}
+
+func (c *compiler) retains(t *ir.Type, ds ast.DirectiveList) []*ir.Retain {
+	var out []*ir.Retain
+	for _, d := range c.directives(ds, "retain") {
+		r := &ir.Retain{Then: text(d, "then"), Because: text(d, "because"), Pos: c.pos(d.Position)}
+		period, err := ir.ParsePeriod(text(d, "for"))
+		if err != nil {
+			message, remedy, _ := strings.Cut(err.Error(), ", for example ")
+			c.report(rulePeriod, c.valueAt(d, "for"), message, "write an ISO 8601 period, for example "+remedy)
+		}
+		r.For = period
+		if strings.TrimSpace(r.Because) == "" {
+			c.report(ruleArgumentValue, c.valueAt(d, "because"), "the reason of @retain is empty", "say in plain words why the data is kept so long: people are told (GDPR Art. 13(2)(a))")
+		}
+		r.After = c.clock(t, d)
+		out = append(out, r)
+	}
+	return out
+}
+
+// clock finds the field that starts a retention period: a time of the same row that SQL can read.
+func (c *compiler) clock(t *ir.Type, d *ast.Directive) *ir.Field {
+	at, name := c.valueAt(d, "after"), text(d, "after")
+	f := fieldOf(t, name)
+	times := fieldNames(t, func(f *ir.Field) bool {
+		return f.Kind == ir.Column && (f.Scalar == ir.DateTime || f.Scalar == ir.Date) && (f.Pii == nil || !f.Pii.Sealed)
+	})
+	remedy := fmt.Sprintf("add a field `createdAt: DateTime @default(value: \"now\") @immutable` to %s and name it", t.Name)
+	if len(times) > 0 {
+		remedy = suggest(name, times)
+	}
+	switch {
+	case f == nil:
+		c.report(ruleClock, at, fmt.Sprintf("%s has no field %s to start the period", t.Name, name), remedy)
+	case f.Kind != ir.Column || f.Scalar != ir.DateTime && f.Scalar != ir.Date:
+		c.report(ruleClock, at, fmt.Sprintf("%s is not a DateTime or Date, it cannot start a period", f.Coordinate()), remedy)
+	case f.Pii != nil && f.Pii.Sealed:
+		c.report(ruleClock, at, fmt.Sprintf("%s is sealed, the database cannot tell when its period ends", f.Coordinate()), "name another field, or classify it with store: PLAIN or @public")
+	default:
+		return f
+	}
+	return nil
+}

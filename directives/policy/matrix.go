@@ -1,0 +1,62 @@
+package policy
+
+import "github.com/cloakroom-crm/cloakroom/directives/ir"
+
+// Entry is one cell of a decision matrix: what a role sees of a field for a purpose, and why.
+type Entry struct {
+	Role    *ir.Role
+	Purpose *ir.Purpose
+	// Outcome is the best the cell can get.
+	Outcome Outcome
+	Why     Explanation
+	// Gated is set when consent decides per person: what happens without it.
+	Gated *Explanation
+	// Where are the conditions rows must meet, as written in `when`; of each element one must hold.
+	Where [][]string
+}
+
+// Matrix is the decision for field f of every role and purpose of the schema, by the same functions that decide a
+// query. Roles and purposes are in source order.
+func Matrix(s *ir.Schema, f *ir.Field) []Entry {
+	var out []Entry
+	for _, role := range s.Roles {
+		for _, purpose := range s.Purposes {
+			out = append(out, entry(f, Request{Schema: s, Role: role, Purpose: purpose}))
+		}
+	}
+	return out
+}
+
+func entry(f *ir.Field, r Request) Entry {
+	e := Entry{Role: r.Role, Purpose: r.Purpose}
+	if !r.Role.Purposes().Has(r.Purpose) {
+		e.Why = Explanation{Withhold, "@clearance", ReasonPurposeClearance,
+			"role " + r.Role.Name + " does not work for " + r.Purpose.Name + ".",
+			"Name the purpose in the role's @clearance."}
+		return e
+	}
+	rows := RowsOf(f.Owner, ir.Read, r)
+	if !rows.Allowed {
+		e.Why = rows.Why
+		return e
+	}
+	c := CellOf(f, r)
+	e.Outcome, e.Why = c.Outcome, c.Why
+	if c.ByRow() {
+		gated := c.Gated
+		e.Gated = &gated
+	}
+	for _, any := range append([][]*ir.Condition{rows.Grants}, c.Conditions...) {
+		var written []string
+		for _, w := range any {
+			written = append(written, w.Source)
+		}
+		if written != nil {
+			e.Where = append(e.Where, written)
+		}
+	}
+	if rows.OwnOnly {
+		e.Where = append(e.Where, []string{"the viewer's own data"})
+	}
+	return e
+}

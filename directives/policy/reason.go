@@ -1,0 +1,44 @@
+package policy
+
+// Outcome is what happens to a cell. The zero value withholds; a larger one shows more.
+type Outcome uint8
+
+const (
+	Withhold Outcome = iota
+	Mask
+	Reveal
+)
+
+var outcomeNames = [...]string{"WITHHOLD", "MASK", "REVEAL"}
+
+// String returns WITHHOLD, MASK or REVEAL.
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// Reason is a stable code: why a cell got its outcome. The codes are part of the API (`extensions.privacy[].reason`).
+type Reason string
+
+const (
+	ReasonCleared          Reason = "CLEARED"           // the role's clearance covers it
+	ReasonOwnData          Reason = "OWN_DATA"          // data subjects see their own data (Art. 15)
+	ReasonPublic           Reason = "PUBLIC"            // declared @public
+	ReasonTypeAccess       Reason = "TYPE_ACCESS"       // no @access lets the role read the type
+	ReasonTypePurpose      Reason = "TYPE_PURPOSE"      // the type may not be processed for the purpose
+	ReasonFieldAccess      Reason = "FIELD_ACCESS"      // the field's @access names other roles
+	ReasonFieldPurpose     Reason = "FIELD_PURPOSE"     // the field may not be processed for the purpose
+	ReasonCondition        Reason = "CONDITION"         // the field's `when` does not hold for the row
+	ReasonRetention        Reason = "RETENTION"         // the field's period is over
+	ReasonRowsLimited      Reason = "ROWS_LIMITED"      // only rows that meet a condition exist for the viewer
+	ReasonPurposeConsent   Reason = "PURPOSE_CONSENT"   // the purpose rests on consent, and the subject has not given it
+	ReasonConsent          Reason = "CONSENT"           // a further consent is missing
+	ReasonClearance        Reason = "CLEARANCE"         // the role's clearance does not cover category and sensitivity
+	ReasonPurposeClearance Reason = "PURPOSE_CLEARANCE" // the role may not work for the purpose at all
+)
+
+// Explanation says why, to a developer and to a person.
+type Explanation struct {
+	Outcome Outcome
+	Rule    string // the directive that decided: "@access", "@purpose", "@consent", "@lawful", "@clearance", "@retain", "@pii", "@public"
+	Reason  Reason
+	Text    string // one sentence
+	Remedy  string // what would change it; empty when nothing need change
+}

@@ -1,0 +1,92 @@
+package policy
+
+import "github.com/cloakroom-crm/cloakroom/directives/ir"
+
+// Rows is the decision about which rows of a type exist for a request. The zero Rows has none.
+type Rows struct {
+	Type    *ir.Type
+	Allowed bool // false: no row exists; Why says so
+	Why     Explanation
+	// Grants are the rules of which one must hold; empty when one holds unconditionally.
+	Grants []*ir.Condition
+	// Retains are the periods none of which may be over.
+	Retains []*ir.Retain
+	// Forbidden are state bits that must be clear in every owner.
+	Forbidden State
+	// Needed are consent bits that must be set in every owner, and there must be one.
+	Needed State
+	// OwnOnly limits the rows to the viewer's own subject.
+	OwnOnly bool
+}
+
+// RowsOf decides which rows of t exist for op. Steps 2 and 4 of a decision, and the type's @purpose and withholding
+// @consent.
+func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
+	rows := Rows{Type: t, Retains: t.Retains, OwnOnly: r.LimitedToSubject()}
+	grants, granted := grantsFor(t.Access, op, r.Role)
+	if !granted {
+		rows.Why = Explanation{Withhold, "@access", ReasonTypeAccess,
+			"role " + r.Role.Name + " may not " + verb(op) + " " + t.Name + ".",
+			"Ask with a role that " + t.Name + " names in @access(to: [" + op.String() + "])."}
+		return rows
+	}
+	if !t.Purposes.Empty() && !t.Purposes.Has(r.Purpose) {
+		rows.Why = Explanation{Withhold, "@purpose", ReasonTypePurpose,
+			t.Name + " is not processed for " + r.Purpose.Name + ".",
+			"Ask for one of the purposes that " + t.Name + " names in @purpose."}
+		return rows
+	}
+	rows.Allowed = true
+	rows.Grants = grants
+	if t.Personal() {
+		rows.Forbidden = Erasing
+		if op == ir.Delete {
+			rows.Forbidden |= Held // Art. 17(3)(e): what legal claims need is not erased
+		}
+		if !r.Purpose.SurvivesRestriction() {
+			rows.Forbidden |= Restricted
+		}
+		if r.Purpose.Objectable() {
+			rows.Forbidden |= PurposeBit(r.Purpose)
+		}
+		if !r.SelfService() {
+			for _, c := range t.Consents {
+				if c.Withhold {
+					rows.Needed |= PurposeBit(c.To)
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// grantsFor returns the conditions of which one must hold for the role, and whether there is any grant at all. An
+// unconditional grant makes the conditions moot: none are returned.
+func grantsFor(rules []*ir.Access, op ir.Op, role *ir.Role) (conditions []*ir.Condition, granted bool) {
+	for _, a := range rules {
+		if !a.To.Has(op) || !a.Roles.Has(role) {
+			continue
+		}
+		granted = true
+		if a.When == nil {
+			return nil, true
+		}
+		conditions = append(conditions, a.When)
+	}
+	return conditions, granted
+}
+
+func verb(op ir.Op) string {
+	switch op {
+	case ir.Create:
+		return "create"
+	case ir.Update:
+		return "change"
+	case ir.Delete:
+		return "delete"
+	case ir.ConsentOp:
+		return "record consent for"
+	default:
+		return "read"
+	}
+}

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Environment variables.
+const (
+	urlVariable     = "CLOAKROOM_TEST_POSTGRES"
+	requireVariable = "CLOAKROOM_REQUIRE_POSTGRES"
+)
+
+// remedy is what a skipped test tells its reader.
+const remedy = "install PostgreSQL (Debian: apt-get install postgresql; macOS: brew install postgresql) or point " + urlVariable + " at a server"
+
+// errNoBinaries says that this machine has no PostgreSQL to start.
+var errNoBinaries = errors.New("no initdb and postgres under /usr/lib/postgresql/*/bin or on PATH")
+
+// server is the URL of the process's one server.
+var server = sync.OnceValues(func() (string, error) {
+	if u := os.Getenv(urlVariable); u != "" {
+		return u, nil
+	}
+	return launch()
+})
+
+// Start returns the URL of an empty database that is dropped when the test ends.
+func Start(t testing.TB) string {
+	t.Helper()
+	admin, err := server()
+	switch {
+	case errors.Is(err, errNoBinaries) && os.Getenv(requireVariable) != "1":
+		t.Skipf("PostgreSQL is not tested: %v; %s", err, remedy)
+	case err != nil:
+		t.Fatalf("start PostgreSQL: %v; %s", err, remedy)
+	}
+	name := "cloakroom_" + strings.ToLower(rand.Text()[:16])
+	if err := run(admin, "CREATE DATABASE "+name); err != nil {
+		t.Fatalf("create a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		// FORCE: a test that failed may have left connections open.
+		if err := run(admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	u, err := withDatabase(admin, name)
+	if err != nil {
+		t.Fatalf("%s: %v", urlVariable, err)
+	}
+	return u
+}
+
+// run executes one statement on a connection of its own: CREATE DATABASE allows no transaction around it.
+func run(url, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// withDatabase replaces the database of a connection URL.
+func withDatabase(from, name string) (string, error) {
+	u, err := url.Parse(from)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "", fmt.Errorf("want a URL such as postgres://user@host/database")
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}

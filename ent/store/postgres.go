@@ -1,0 +1,37 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// errBadURL stands for whatever the URL parser says: its words quote the URL, and the URL holds a password.
+var errBadURL = errors.New("the URL is malformed; want postgres://user:password@host:port/database")
+
+func openPostgres(ctx context.Context, url string) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres database: %w", errBadURL)
+	}
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "cloakroom"
+	}
+	cfg.MaxConns = max(cfg.MaxConns, 24)
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres database: %w", err)
+	}
+	// Both ways in share the pool: what database/sql borrows it gives back at once.
+	s := newStore(dialect.Postgres, stdlib.OpenDBFromPool(pool), func() (*sql.DB, error) { return stdlib.OpenDB(*cfg.ConnConfig), nil })
+	s.Pool = pool
+	return s, nil
+}

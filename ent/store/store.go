@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cloakroom-crm/cloakroom/ent"
+	_ "github.com/cloakroom-crm/cloakroom/ent/runtime" // arms policies, hooks and defaults
+)
+
+// ErrUnknownURL is a database URL of a kind that is not supported.
+var ErrUnknownURL = errors.New("want sqlite:PATH or postgres://…")
+
+// Store is an open database.
+type Store struct {
+	Client  *ent.Client
+	DB      *sql.DB
+	Dialect string // dialect.SQLite or dialect.Postgres of entgo.io/ent
+	// Pool is the PostgreSQL behind DB without database/sql between; nil on SQLite.
+	Pool *pgxpool.Pool
+
+	// migrations opens a connection for schema changes alone.
+	migrations func() (*sql.DB, error)
+}
+
+// Open connects to url: `postgres://…`, `sqlite:PATH`, or a path. It does not migrate.
+func Open(ctx context.Context, url string) (*Store, error) {
+	var (
+		s   *Store
+		err error
+	)
+	switch scheme, _, found := strings.Cut(url, ":"); {
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		s, err = openPostgres(ctx, url)
+	case found && scheme == "sqlite":
+		s, err = openSQLite(strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"))
+	case url == "" || strings.Contains(url, "://"):
+		return nil, fmt.Errorf("open database: %w", ErrUnknownURL)
+	default:
+		s, err = openSQLite(url)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.DB.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s database: %w", s.name(), err), s.Close())
+	}
+	return s, nil
+}
+
+func newStore(name string, db *sql.DB, migrations func() (*sql.DB, error)) *Store {
+	client := ent.NewClient(ent.Driver(entsql.OpenDB(name, db)))
+	return &Store{Client: client, DB: db, Dialect: name, migrations: migrations}
+}
+
+// name is the dialect as people write it, and the name of its migrations' directory.
+func (s *Store) name() string {
+	if s.Dialect == dialect.SQLite {
+		return "sqlite"
+	}
+	return s.Dialect
+}
+
+// Close closes the pool.
+func (s *Store) Close() error {
+	err := s.DB.Close()
+	if s.Pool != nil {
+		s.Pool.Close()
+	}
+	return err
+}

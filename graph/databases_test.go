@@ -1,0 +1,127 @@
+package graph_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/compiler"
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
+	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/graph/importer"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/graph/schema"
+)
+
+// today is when the tests take place.
+var today = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+// database is a kind of store the whole suite runs on.
+type database struct {
+	name  string
+	first bool
+	url   func(t testing.TB) string
+}
+
+func databases(testing.TB) []database {
+	return []database{
+		{name: "sqlite", first: true, url: func(t testing.TB) string { return filepath.Join(t.TempDir(), "crm.db") }},
+		{name: "postgres", url: func(t testing.TB) string { return postgres.Start(t) }},
+	}
+}
+
+// world is an empty gateway with what a test may look at.
+type world struct {
+	*graph.Gateway
+	store *store.Store
+	log   *bytes.Buffer
+	mu    sync.Mutex
+	sql   []string
+	now   time.Time
+}
+
+func compiled(t testing.TB) *ir.Schema {
+	t.Helper()
+	sources, err := compiler.LoadFS(schema.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ds := compiler.Compile(sources)
+	if s == nil {
+		t.Fatal(ds)
+	}
+	return s
+}
+
+func (d database) open(t testing.TB, opener read.Opener) *world {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, d.url(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := st.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := graph.DeriveKeys([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{store: st, log: &bytes.Buffer{}, now: today}
+	w.Gateway, err = graph.New(graph.Config{Schema: compiled(t), Store: st, Keys: keys, Opener: opener,
+		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() && w.log.Len() > 0 {
+			t.Log(w.log)
+		}
+	})
+	return w
+}
+
+// demo is a gateway with the demo data in it.
+func (d database) demo(t testing.TB) *world {
+	t.Helper()
+	w := d.open(t, nil)
+	yaml, err := os.ReadFile("schema/demo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Seed(context.Background(), "demo.yaml", yaml); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// statements returns the SQL of the read path since the last call.
+func (w *world) statements() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.sql
+	w.sql = nil
+	return out
+}
+
+// demoID is the id of a demo record, given as Type/key.
+func demoID(ref string) uuid.UUID {
+	typ, key, _ := strings.Cut(ref, "/")
+	return importer.DemoID(typ, key)
+}

@@ -1,0 +1,125 @@
+package graph
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
+
+// The media types of responses. They differ in what the status means: with the first it says whether the operation was
+// executed, with the second only whether the request was understood.
+const (
+	graphQLResponse = "application/graphql-response+json"
+	plainJSON       = "application/json"
+)
+
+// ServeHTTP answers a GraphQL request of the principal in its context, as the GraphQL over HTTP draft has it. Whoever puts
+// it behind a door sees to the method, the content type and the size of the body.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	kind, ok := negotiate(r.Header.Values("Accept"))
+	if !ok {
+		g.write(w, graphQLResponse, http.StatusNotAcceptable, refused(read.CodeBadInput, "this answers in "+graphQLResponse+" or "+plainJSON+": accept one of them"))
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, "the request broke off"))
+		return
+	}
+	params, err := decodeRequest(body)
+	if err != nil {
+		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, err.Error()))
+		return
+	}
+	resp := g.answer(r.Context(), params)
+	g.write(w, kind, status(kind, resp), resp)
+}
+
+func refused(code, message string) *graphql.Response {
+	return &graphql.Response{Errors: gqlerror.List{read.Fail(code, message).GraphQL()}}
+}
+
+func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *graphql.Response) {
+	body, err := Encode(resp)
+	if err != nil {
+		g.log.Error("response", "err", err)
+		status, body = http.StatusInternalServerError, []byte(`{"errors":[{"message":"internal error","extensions":{"code":"`+read.CodeInternal+`"}}]}`)
+	}
+	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// status is 200 for what was executed. Of what was not, application/json says 200 all the same: its clients take any other
+// status for an answer that does not come from a GraphQL server.
+func status(kind string, r *graphql.Response) int {
+	if len(r.Data) > 0 || len(r.Errors) == 0 || kind == plainJSON {
+		return http.StatusOK
+	}
+	switch r.Errors[0].Extensions["code"] {
+	case read.CodeUnauthenticated:
+		return http.StatusUnauthorized
+	case read.CodeForbidden:
+		return http.StatusForbidden
+	case read.CodeInternal:
+		return http.StatusInternalServerError
+	case read.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
+// negotiate chooses the media type of the answer by Accept (RFC 9110 Section 12.5.1); false if none of ours will do. Who
+// says nothing gets application/graphql-response+json, the draft's default since 2025.
+func negotiate(accept []string) (kind string, ok bool) {
+	if len(accept) == 0 {
+		return graphQLResponse, true
+	}
+	modern, legacy := accepts(accept, graphQLResponse), accepts(accept, plainJSON)
+	switch {
+	case modern == 0 && legacy == 0:
+		return "", false
+	case legacy > modern:
+		return plainJSON, true
+	}
+	return graphQLResponse, true
+}
+
+// accepts is the weight of a media type: that of the most specific range it falls into.
+func accepts(accept []string, kind string) float64 {
+	weight, best := 0.0, 0
+	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
+		rng, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		specific := 0
+		switch rng {
+		case kind:
+			specific = 3
+		case "application/*":
+			specific = 2
+		case "*/*":
+			specific = 1
+		}
+		if specific == 0 || specific < best {
+			continue
+		}
+		q := 1.0
+		if text, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(text, 64); err != nil || q < 0 || q > 1 {
+				continue
+			}
+		}
+		weight, best = q, specific
+	}
+	return weight
+}

@@ -1,0 +1,256 @@
+package graph_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
+
+// asker makes up operations that the API's schema allows.
+type asker struct {
+	rnd  *rand.Rand
+	ir   *ir.Schema
+	api  *ast.Schema
+	req  policy.Request
+	pool map[string][]string // literals by field name, taken from the content
+	ids  []string
+	key  int
+	bold bool // ask about hidden fields as readily as about others
+}
+
+func newAsker(p *population, rnd *rand.Rand, req policy.Request) *asker {
+	a := &asker{rnd: rnd, ir: p.schema, api: graph.NewExecutableSchema(graph.ExecConfig{}).Schema(), req: req, pool: map[string][]string{}}
+	for _, r := range p.rows {
+		a.ids = append(a.ids, read.EncodeID(r.typ.Name, r.id))
+		for _, f := range r.typ.Fields {
+			if v := r.values[f.Column]; f.Kind == ir.Column && v != nil {
+				a.pool[f.Name] = append(a.pool[f.Name], literal(f, v))
+			}
+		}
+	}
+	a.ids = append(a.ids, read.EncodeID("Contact", uuid.UUID{}), "nonsense")
+	return a
+}
+
+func literal(f *ir.Field, v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		if f.Scalar == ir.Date {
+			return `"` + v.Format(time.DateOnly) + `"`
+		}
+		return `"` + v.Format(time.RFC3339Nano) + `"`
+	case int64:
+		if f.Scalar == ir.Decimal {
+			sign := ""
+			if v < 0 {
+				sign, v = "-", -v
+			}
+			return fmt.Sprintf(`"%s%d.%04d"`, sign, v/10000, v%10000)
+		}
+	case string:
+		if f.Scalar == ir.String {
+			return fmt.Sprintf("%q", v)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+func (a *asker) one(of []string) string { return of[a.rnd.IntN(len(of))] }
+
+// question is an operation with one or two root fields.
+func (a *asker) question() string {
+	a.key = 0
+	var roots []string
+	for range 1 + a.rnd.IntN(2) {
+		roots = append(roots, a.root())
+	}
+	return "query @for(purpose: " + a.req.Purpose.Name + ") { " + strings.Join(roots, " ") + " }"
+}
+
+func (a *asker) root() string {
+	a.key++
+	alias := fmt.Sprintf("r%d: ", a.key)
+	switch a.rnd.IntN(8) {
+	case 0:
+		return fmt.Sprintf(`%snodes(ids: ["%s", "%s", "%s"]) { __typename id %s }`, alias, a.one(a.ids), a.one(a.ids), a.one(a.ids), a.fragments())
+	case 1:
+		return fmt.Sprintf(`%snode(id: "%s") { id %s }`, alias, a.one(a.ids), a.fragments())
+	case 2:
+		return alias + a.selection(a.api.Types["Me"], "me", 3)
+	}
+	for {
+		f := a.api.Query.Fields[a.rnd.IntN(len(a.api.Query.Fields))]
+		switch {
+		case strings.HasSuffix(f.Type.Name(), "Connection"):
+			return alias + a.field(f, 3)
+		case a.ir.Type(f.Type.Name()) != nil:
+			return alias + f.Name + `(id: "` + a.one(a.ids) + `") ` + a.selection(a.api.Types[f.Type.Name()], "", 3)
+		}
+	}
+}
+
+// probes ask about each field in turn, hidden or not: which rows have some of its values, and in what order they come.
+// Much of it is refused.
+func (a *asker) probes() []string {
+	a.bold = true
+	defer func() { a.bold = false }()
+	var out []string
+	ask := func(t *ir.Type, args string) {
+		out = append(out, "query @for(purpose: "+a.req.Purpose.Name+") { "+t.Plural+"("+args+") { totalCount nodes { id } pageInfo { hasNextPage } } }")
+	}
+	for _, t := range a.ir.Entities() {
+		for _, f := range a.api.Types[t.Name+"Where"].Fields {
+			field := t.Field(f.Name)
+			var where string
+			switch {
+			case field == nil || field.Kind == ir.ID:
+				continue
+			case field.Kind == ir.ToOne:
+				where = a.where(field.Edge.Target, 1)
+			case a.api.Types[f.Type.Name()].Fields.ForName("in") != nil && a.pool[f.Name] != nil:
+				where = "{in: [" + strings.Join(a.half(a.pool[f.Name]), ", ") + "]}"
+			default:
+				where = a.comparison(field, a.api.Types[f.Type.Name()])
+			}
+			where = "{" + f.Name + ": " + where + "}"
+			ask(t, "where: "+a.one([]string{where, "{not: " + where + "}", "{or: [" + where + "]}"}))
+		}
+		if order := a.api.Types[t.Name+"OrderField"]; order != nil {
+			for _, v := range order.EnumValues {
+				ask(t, "orderBy: [{field: "+v.Name+", direction: "+a.one([]string{"ASC", "DESC"})+"}]")
+			}
+		}
+	}
+	return out
+}
+
+// half is about half of the different values.
+func (a *asker) half(values []string) []string {
+	set := map[string]bool{}
+	var out []string
+	for _, v := range values {
+		if _, seen := set[v]; !seen {
+			set[v] = a.rnd.IntN(2) == 0
+		}
+		if set[v] {
+			out, set[v] = append(out, v), false
+		}
+	}
+	return out
+}
+
+func (a *asker) fragments() string {
+	t := a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	return "... on " + t.Name + " " + a.selection(a.api.Types[t.Name], "", 2)
+}
+
+// selection picks fields of an object type. Depth bounds what has selections of its own.
+func (a *asker) selection(t *ast.Definition, name string, depth int) string {
+	out := []string{"__typename"}
+	for _, f := range t.Fields {
+		if strings.HasPrefix(f.Name, "__") || strings.HasSuffix(strings.ToLower(f.Name), "cursor") || a.rnd.IntN(3) == 0 {
+			continue // a cursor is different every time
+		}
+		if composite := a.api.Types[f.Type.Name()].IsCompositeType(); composite && (depth == 0 || strings.HasSuffix(f.Type.Name(), "Connection") && a.rnd.IntN(2) == 0) {
+			continue
+		}
+		out = append(out, a.field(f, depth))
+	}
+	return name + " { " + strings.Join(out, " ") + " }"
+}
+
+func (a *asker) field(f *ast.FieldDefinition, depth int) string {
+	t := a.api.Types[f.Type.Name()]
+	args := ""
+	if strings.HasSuffix(t.Name, "Connection") {
+		args = a.arguments(a.ir.Type(strings.TrimSuffix(t.Name, "Connection")))
+	}
+	if !t.IsCompositeType() {
+		return f.Name
+	}
+	if strings.HasSuffix(t.Name, "Connection") || strings.HasSuffix(t.Name, "Edge") {
+		depth++ // a connection and its nodes are one step
+	}
+	return a.selection(t, f.Name+args, depth-1)
+}
+
+func (a *asker) arguments(t *ir.Type) string {
+	var args []string
+	if a.rnd.IntN(2) == 0 {
+		args = append(args, fmt.Sprintf("first: %d", a.rnd.IntN(5)))
+	}
+	if a.rnd.IntN(2) == 0 {
+		args = append(args, "where: "+a.where(t, 2))
+	}
+	if order := a.api.Types[t.Name+"OrderField"]; order != nil && a.rnd.IntN(2) == 0 {
+		var terms []string
+		for range 1 + a.rnd.IntN(2) {
+			terms = append(terms, "{field: "+order.EnumValues[a.rnd.IntN(len(order.EnumValues))].Name+", direction: "+a.one([]string{"ASC", "DESC"})+"}")
+		}
+		args = append(args, "orderBy: ["+strings.Join(terms, ", ")+"]")
+	}
+	if args == nil {
+		return ""
+	}
+	return "(" + strings.Join(args, ", ") + ")"
+}
+
+func (a *asker) where(t *ir.Type, depth int) string {
+	input := a.api.Types[t.Name+"Where"]
+	var parts []string
+	for range 1 + a.rnd.IntN(2) {
+		f := input.Fields[a.rnd.IntN(len(input.Fields))]
+		if strings.Contains(strings.Join(parts, " "), f.Name+": ") {
+			continue
+		}
+		var v string
+		switch field := t.Field(f.Name); {
+		case field == nil && depth == 0:
+			continue
+		case f.Name == "not":
+			v = a.where(t, depth-1)
+		case field == nil:
+			v = "[" + a.where(t, depth-1) + ", " + a.where(t, depth-1) + "]"
+		case a.hides(field) && !a.bold && a.rnd.IntN(12) > 0: // else most questions would end in a refusal
+			continue
+		case field.Kind == ir.ToOne && depth == 0:
+			continue
+		case field.Kind == ir.ToOne:
+			v = a.where(field.Edge.Target, depth-1)
+		case field.Kind == ir.ID:
+			v = fmt.Sprintf(`{in: ["%s", "%s"]}`, a.one(a.ids), a.one(a.ids))
+		default:
+			v = a.comparison(field, a.api.Types[f.Type.Name()])
+		}
+		parts = append(parts, f.Name+": "+v)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func (a *asker) hides(f *ir.Field) bool {
+	c := policy.CellOf(f, a.req)
+	return f.Kind != ir.ID && !c.Queryable()
+}
+
+func (a *asker) comparison(f *ir.Field, filter *ast.Definition) string {
+	op := filter.Fields[a.rnd.IntN(len(filter.Fields))]
+	values := a.pool[f.Name]
+	switch {
+	case op.Name == "isNull":
+		return "{isNull: " + a.one([]string{"true", "false", "null"}) + "}"
+	case len(values) == 0 || a.rnd.IntN(12) == 0:
+		return "{" + op.Name + ": null}"
+	case op.Type.Elem != nil:
+		return "{" + op.Name + ": [" + a.one(values) + ", " + a.one(values) + "]}"
+	}
+	return "{" + op.Name + ": " + a.one(values) + "}"
+}

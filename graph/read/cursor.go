@@ -1,0 +1,163 @@
+package read
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+)
+
+// keyset is a place in an order: the sort values and the id of a row.
+type keyset struct {
+	Values []any
+	ID     string
+}
+
+// Cursors seals and opens cursors.
+//
+// Threat: a cursor carries sort values. Whoever is handed one must not read them, move it to another query to learn
+// where a value lies in another order, hand it to another viewer, or forge one to probe values. So a cursor is
+// AES-256-GCM ciphertext under a key of its own, bound as associated data to viewer, role, purpose, type, filter and
+// order, and it expires. A nonce is 96 random bits: below 2^32 cursors per key its collision risk is negligible
+// (NIST SP 800-38D §8.3).
+type Cursors struct {
+	aead cipher.AEAD
+	life time.Duration
+}
+
+// NewCursors returns cursors sealed with a 32-byte key, valid for life.
+func NewCursors(key []byte, life time.Duration) (*Cursors, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("cursor key: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("cursor key: %w", err)
+	}
+	return &Cursors{aead: aead, life: life}, nil
+}
+
+var errCursor = Fail(CodeInvalidCursor, "this cursor is not valid here: begin again without after")
+
+type sealedKeyset struct {
+	Expires int64
+	ID      string
+	Values  []sealedValue
+}
+
+// sealedValue keeps a value's Go type across JSON.
+type sealedValue struct {
+	S *string    `json:",omitempty"`
+	I *int64     `json:",omitempty"`
+	F *float64   `json:",omitempty"`
+	B *bool      `json:",omitempty"`
+	T *time.Time `json:",omitempty"`
+}
+
+func (c *Cursors) seal(k keyset, bind string, now time.Time) (string, error) {
+	s := sealedKeyset{Expires: now.Add(c.life).Unix(), ID: k.ID}
+	for _, v := range k.Values {
+		var sv sealedValue
+		switch v := v.(type) {
+		case string:
+			sv.S = &v
+		case int64:
+			sv.I = &v
+		case float64:
+			sv.F = &v
+		case bool:
+			sv.B = &v
+		case time.Time:
+			sv.T = &v
+		}
+		s.Values = append(s.Values, sv)
+	}
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return "", err
+	}
+	out := make([]byte, c.aead.NonceSize(), c.aead.NonceSize()+len(plain)+c.aead.Overhead())
+	if _, err := rand.Read(out); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(out, out, pad(plain), []byte(bind))), nil
+}
+
+// pad hides the length of the values behind steps of 64 bytes.
+func pad(b []byte) []byte {
+	n := (len(b)/64 + 1) * 64
+	for len(b) < n {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+func (c *Cursors) open(s, bind string, terms int, now time.Time) (keyset, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(raw) < c.aead.NonceSize() {
+		return keyset{}, errCursor
+	}
+	plain, err := c.aead.Open(nil, raw[:c.aead.NonceSize()], raw[c.aead.NonceSize():], []byte(bind))
+	if err != nil {
+		return keyset{}, errCursor
+	}
+	var sk sealedKeyset
+	if json.Unmarshal(plain, &sk) != nil || len(sk.Values) != terms || now.Unix() > sk.Expires {
+		return keyset{}, errCursor
+	}
+	if _, err := uuid.Parse(sk.ID); err != nil {
+		return keyset{}, errCursor
+	}
+	k := keyset{ID: sk.ID}
+	for _, v := range sk.Values {
+		switch {
+		case v.S != nil:
+			k.Values = append(k.Values, *v.S)
+		case v.I != nil:
+			k.Values = append(k.Values, *v.I)
+		case v.F != nil:
+			k.Values = append(k.Values, *v.F)
+		case v.B != nil:
+			k.Values = append(k.Values, *v.B)
+		case v.T != nil:
+			k.Values = append(k.Values, *v.T)
+		default:
+			k.Values = append(k.Values, nil)
+		}
+	}
+	return k, nil
+}
+
+// binding digests what a cursor of a connection is bound to, except the viewer.
+func (p *planner) binding(t *ir.Type, where map[string]any, order []orderTerm) string {
+	h := sha256.New()
+	part := func(s string) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	part(p.req.Role.Name)
+	part(p.req.Purpose.Name)
+	part(t.Name)
+	filter, err := json.Marshal(where)
+	if err != nil {
+		p.fail(errors.New("unreadable filter"))
+	}
+	part(string(filter))
+	for _, o := range order {
+		part(fmt.Sprint(o.field.Name, o.desc))
+	}
+	return string(h.Sum(nil))
+}

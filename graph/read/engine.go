@@ -1,0 +1,397 @@
+package read
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/99designs/gqlgen/graphql"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/directives/predicate"
+)
+
+// Source gives the SQL of a query on a type, after Ent's policy allowed it. The generated Ent client is one.
+type Source interface {
+	PlanSQL(ctx context.Context, typ string, mod func(*entsql.Selector)) (string, []any, error)
+}
+
+// Consents tells a subject's given consents, for `me`.
+type Consents interface {
+	// States returns the subject's state of every purpose.
+	States(ctx context.Context, subject policy.SubjectID) ([]ConsentState, error)
+}
+
+// ConsentState is what a subject said about one purpose.
+type ConsentState struct {
+	Purpose  *ir.Purpose
+	Given    bool
+	Objected bool
+	At       *time.Time // of the last word; nil before any
+}
+
+// Config is what an Engine needs.
+type Config struct {
+	Schema   *ir.Schema
+	Source   Source
+	DB       *sql.DB
+	Pool     *pgxpool.Pool // PostgreSQL without database/sql between; nil: DB
+	Dialect  predicate.Dialect
+	Cursors  *Cursors
+	Masker   policy.Masker
+	Opener   Opener           // nil: cells are stored as they are
+	Consents Consents         // nil: `me { consents }` is empty
+	PageSize int              // rows of a page without `first`; default 25
+	MaxPage  int              // default 1000
+	Plans    int              // cached plans; default 1024
+	Trace    func(sql string) // called with each statement, never with its parameters; nil: none
+}
+
+// Engine answers queries.
+type Engine struct {
+	schema      *ir.Schema
+	source      Source
+	db          *sql.DB
+	pool        *pgxpool.Pool
+	dialect     predicate.Dialect
+	cursors     *Cursors
+	masker      policy.Masker
+	opener      Opener
+	consents    Consents
+	pageSize    int
+	maxPage     int
+	trace       func(string)
+	consentBits policy.State
+	satisfies   map[*ir.Type][]string
+	roots       map[string]root
+	plans       *lru.Cache[planKey, *plan]
+	shapes      *lru.Cache[shapeKey, []string]
+}
+
+// root is what a root field of Query asks for.
+type root struct {
+	kind rootKind
+	typ  *ir.Type
+}
+
+type rootKind uint8
+
+const (
+	rootGet rootKind = iota
+	rootList
+	rootNode
+	rootNodes
+	rootMe
+)
+
+// New returns an engine for a compiled schema and the store generated from it.
+func New(c Config) (*Engine, error) {
+	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
+		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
+		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, roots: map[string]root{
+			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}}}
+	if e.cursors == nil {
+		return nil, errors.New("read engine: no cursor key")
+	}
+	if e.pageSize == 0 {
+		e.pageSize = 25
+	}
+	if e.maxPage == 0 {
+		e.maxPage = 1000
+	}
+	if c.Plans == 0 {
+		c.Plans = 1024
+	}
+	for _, t := range c.Schema.Types {
+		e.satisfies[t] = append([]string{t.Name, "Node"}, t.Implements...)
+		if t.Entity {
+			e.roots[t.Singular] = root{rootGet, t}
+			e.roots[t.Plural] = root{rootList, t}
+		}
+	}
+	for _, u := range c.Schema.Unions {
+		for _, m := range u.Members {
+			if t := c.Schema.Type(m); t != nil {
+				e.satisfies[t] = append(e.satisfies[t], u.Name)
+			}
+		}
+	}
+	var err error
+	if e.plans, err = lru.New[planKey, *plan](c.Plans); err != nil {
+		return nil, err
+	}
+	if e.shapes, err = lru.New[shapeKey, []string](c.Plans); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Resolve answers the root field of ctx. A row that is missing, hidden or foreign is null, in identical bytes.
+func (e *Engine) Resolve(ctx context.Context) (o Object, err error) {
+	defer recovered(&err)
+	s, err := SessionFrom(ctx)
+	if err != nil {
+		return Object{}, err
+	}
+	f := graphql.GetFieldContext(ctx).Field
+	op := graphql.GetOperationContext(ctx)
+	args := Arguments(f, op.Variables)
+	switch root := e.roots[f.Name]; root.kind {
+	case rootList:
+		return e.list(ctx, s, op, f, root.typ)
+	case rootMe:
+		return e.me(ctx, s, op, f)
+	case rootGet, rootNode:
+		id, _ := args["id"].(string)
+		objects, err := e.get(ctx, s, op, f, pathOf(ctx), root.typ, []string{id})
+		if err != nil {
+			return Object{}, err
+		}
+		return objects[0], nil
+	default:
+		return Object{}, fmt.Errorf("%s is not a root field of the engine", f.Name)
+	}
+}
+
+// ResolveList answers `nodes`: one object per id, null where there is none.
+func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
+	defer recovered(&err)
+	s, err := SessionFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := graphql.GetFieldContext(ctx).Field
+	op := graphql.GetOperationContext(ctx)
+	list := asList(Arguments(f, op.Variables)["ids"])
+	if len(list) > e.maxPage {
+		return nil, FailField(CodePageTooLarge, "ids", fmt.Sprintf("at most %d ids at once", e.maxPage))
+	}
+	ids := make([]string, len(list))
+	for i, v := range list {
+		ids[i], _ = v.(string)
+	}
+	return e.get(ctx, s, op, f, pathOf(ctx), nil, ids)
+}
+
+// Load reads rows of typ by id for a hand-written resolver, with the selection of the field it answers. Rows that do
+// not exist for the viewer are null Objects.
+func (e *Engine) Load(ctx context.Context, typ string, ids ...string) (os []Object, err error) {
+	defer recovered(&err)
+	s, err := SessionFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := e.schema.Type(typ)
+	if t == nil || !t.Entity {
+		return nil, fmt.Errorf("%s is not an entity", typ)
+	}
+	return e.get(ctx, s, graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field, pathOf(ctx), t, ids)
+}
+
+// get reads rows by global id. With want it accepts only that type. One statement per type.
+func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, want *ir.Type, ids []string) ([]Object, error) {
+	out := make([]Object, len(ids))
+	byType := map[*ir.Type]map[string][]int{}
+	var types []*ir.Type
+	for i, id := range ids {
+		name, key, err := DecodeID(id)
+		if err != nil {
+			continue
+		}
+		t := e.schema.Type(name)
+		if t == nil || !t.Entity || want != nil && t != want {
+			continue
+		}
+		if want == nil && s.Request.LimitedToSubject() && !t.Personal() {
+			continue
+		}
+		if byType[t] == nil {
+			byType[t] = map[string][]int{}
+			types = append(types, t)
+		}
+		k := string(key[:])
+		byType[t][k] = append(byType[t][k], i)
+	}
+	if want != nil && (s.Request.LimitedToSubject() && !want.Personal()) {
+		return out, nil
+	}
+	if want != nil && types == nil {
+		types = []*ir.Type{want} // explain even what was not found
+	}
+	for _, t := range types {
+		keys := make([]string, 0, len(byType[t]))
+		for k := range byType[t] {
+			keys = append(keys, k)
+		}
+		err := e.rowsByID(ctx, s, op, f, path, t, keys, func(id string, json []byte) {
+			for _, at := range byType[t][id] {
+				out[at] = Object{json: json}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer.
+func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, each func(id string, json []byte)) error {
+	pl, err := e.planRows(s, op, f, path, t)
+	if err != nil {
+		return err
+	}
+	r := e.newRun(ctx, s, pl)
+	r.parents = ids
+	return e.fetchAndEncode(r, pl.conn, func(res *results) error {
+		enc := &encoder{r: r}
+		if p := res.pages[""]; p != nil {
+			for _, row := range p.rows {
+				enc.buf = nil
+				enc.object(pl.level.object, row, res)
+				if enc.err != nil {
+					return enc.err
+				}
+				each(row[pl.level.object.id].key(), enc.buf)
+			}
+		}
+		return nil
+	})
+}
+
+// planRows plans a selection on rows of t by id.
+func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type) (*plan, error) {
+	return e.planned(s, op, f, t, path, func(p *planner) error {
+		lv := p.newLevel(t)
+		p.noteRows(lv.rows, path)
+		if !lv.rows.Allowed {
+			p.mute++
+			defer func() { p.mute-- }()
+		}
+		lv.where = append(lv.where, p.sql.among(column(lv.alias, "id"), func(r *run) []string { return r.parents }))
+		lv.object = p.object(lv, t, lv.alias, f.Selections, path)
+		lv.idOf(lv.object)
+		c := &connection{typ: t, level: lv, first: e.maxPage, empty: !lv.rows.Allowed}
+		p.plan.conn, p.plan.level = c, lv
+		return p.prepare(c)
+	})
+}
+
+func (e *Engine) list(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type) (Object, error) {
+	path := pathOf(ctx)
+	pl, err := e.planned(s, op, f, t, path, func(p *planner) error {
+		c := p.connection(t, f, path, func(*level) {})
+		c.empty = c.empty || s.Request.LimitedToSubject() && !t.Personal()
+		p.plan.conn = c
+		return p.prepare(c)
+	})
+	if err != nil {
+		return Object{}, err
+	}
+	r := e.newRun(ctx, s, pl)
+	c := pl.conn
+	after, err := c.place(f.ArgumentMap(op.Variables))
+	if err != nil {
+		return Object{}, err
+	}
+	if after != c.after {
+		moved := *c // a cached plan serves every page
+		moved.after = after
+		c = &moved
+	}
+	enc := &encoder{r: r}
+	err = e.fetchAndEncode(r, c, func(res *results) error {
+		enc.connection(c, "", res)
+		return enc.err
+	})
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{json: enc.buf}, nil
+}
+
+// pathOf is the response path of the field under way, without the places in lists.
+func pathOf(ctx context.Context) string {
+	path := ""
+	for fc := graphql.GetFieldContext(ctx); fc != nil; fc = fc.Parent {
+		switch {
+		case fc.Field.Field == nil || fc.Index != nil: // the root, or a place in a list
+		case path == "":
+			path = fc.Field.Alias
+		default:
+			path = fc.Field.Alias + "." + path
+		}
+	}
+	return path
+}
+
+func (e *Engine) newRun(ctx context.Context, s *Session, pl *plan) *run {
+	return &run{e: e, ctx: ctx, db: e.single(), session: s, plan: pl, saw: make([]seen, len(pl.notes))}
+}
+
+// fetchAndEncode fetches c and encodes it. Several statements of one answer see one snapshot: data and consent belong
+// together.
+func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) error) error {
+	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil {
+		db, done, err := e.snapshot(r.ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		r.db = db
+	}
+	res, err := r.fetch(c)
+	if err != nil {
+		return err
+	}
+	if err := encode(res); err != nil {
+		return err
+	}
+	r.session.Notes.add(notesOf(r.plan.notes, r.saw, r.session.Principal)...)
+	return nil
+}
+
+// prepare builds the statements of a connection and of all below it, once per plan.
+func (p *planner) prepare(c *connection) error {
+	if p.err != nil || c.empty {
+		return p.err
+	}
+	if c.counted != nil {
+		key := ""
+		if c.edge != nil {
+			key = column(c.counted.alias, c.edge.Edge.Inverse.Column)
+		}
+		var err error
+		if c.count, err = p.e.countStatement(c.counted, key); err != nil {
+			return err
+		}
+	}
+	if c.level == nil {
+		return nil
+	}
+	var err error
+	if c.page, err = p.e.statementOf(c, nil); err != nil {
+		return err
+	}
+	for _, sub := range c.level.conns {
+		if err := p.prepare(sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recovered turns a panic of the read path into an error: gqlgen's own recovery does not reach into a marshaler, and a
+// half-written answer must never leave.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("read path: %v\n%s", v, debug.Stack())
+	}
+}

@@ -1,0 +1,41 @@
+package read
+
+import (
+	"context"
+	"fmt"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+)
+
+// Exists reports whether the row exists for the session under every one of ops, and meets one condition of each of
+// also. A write asks it before (may this row be changed?) and after (is what was written still within reach?), in the
+// write's own transaction.
+func (e *Engine) Exists(ctx context.Context, db Querier, s *Session, t *ir.Type, id uuid.UUID, ops []ir.Op, also ...[]*ir.Condition) (bool, error) {
+	sqls := newSQL(e.dialect)
+	lv := &level{typ: t, alias: sqls.alias("t"), selects: []fragment{text("1")}}
+	lv.where = append(lv.where, text(column(lv.alias, "id")+" = ?", constant{id.String()}))
+	for _, op := range ops {
+		rows := policy.RowsOf(t, op, s.Request)
+		if !rows.Allowed || rows.OwnOnly && !t.Personal() {
+			return false, nil
+		}
+		lv.where = append(lv.where, sqls.exist(rows, lv.alias))
+	}
+	for _, any := range also {
+		lv.where = append(lv.where, sqls.anyOf(any, lv.alias))
+	}
+	st, err := e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return false, err
+	}
+	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
+	rows, err := r.query(st, 1)
+	if err != nil {
+		return false, fmt.Errorf("check %s: %w", t.Name, err)
+	}
+	return len(rows) == 1, nil
+}

@@ -1,0 +1,39 @@
+package read
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Object is what every resolver returns: a value whose cells were already decided and encoded. Its content can only come
+// from this package, so a raw row cannot be returned by mistake: it does not compile.
+//
+// gqlgen treats it as a context marshaler and writes it as it is. The zero Object is null.
+type Object struct {
+	json []byte
+}
+
+// IsNull reports whether there is nothing to show.
+func (o Object) IsNull() bool { return o.json == nil }
+
+// MarshalGQLContext writes the encoded value.
+func (o Object) MarshalGQLContext(_ context.Context, w io.Writer) error {
+	if o.json == nil {
+		_, err := io.WriteString(w, "null")
+		return err
+	}
+	_, err := w.Write(o.json)
+	return err
+}
+
+// UnmarshalGQLContext always fails: objects are answers, never input. gqlgen's binder asks for it.
+func (o *Object) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("an object type is not an input")
+}
+
+// String keeps values out of logs and error texts.
+func (o Object) String() string { return "[withheld]" }
+
+// MarshalJSON keeps values out of everything but the GraphQL response.
+func (o Object) MarshalJSON() ([]byte, error) { return []byte(`"[withheld]"`), nil }

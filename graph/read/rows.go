@@ -1,0 +1,162 @@
+package read
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/directives/predicate"
+)
+
+func itoa(v int64) string { return strconv.FormatInt(v, 10) }
+
+// quote writes an identifier. Names come from the schema, never from a request; the doubling is for table names a
+// schema developer chose.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func column(alias, name string) string { return quote(alias) + "." + quote(name) }
+
+// sqlFor renders policy as SQL of one dialect. Every aliases it makes up is unique within a statement.
+type sqlFor struct {
+	dialect predicate.Dialect
+	n       *int
+}
+
+func newSQL(d predicate.Dialect) sqlFor { return sqlFor{dialect: d, n: new(int)} }
+
+func (s sqlFor) alias(prefix string) string {
+	*s.n++
+	return prefix + strconv.Itoa(*s.n)
+}
+
+// when renders a condition over the row at alias.
+func (s sqlFor) when(c *ir.Condition, alias string) fragment {
+	sql, slots := predicate.Render(s.dialect, c.Expr, alias)
+	f := fragment{sql: sql}
+	for _, sl := range slots {
+		f.args = append(f.args, slot{sl})
+	}
+	return f
+}
+
+// anyOf holds where one of the conditions does.
+func (s sqlFor) anyOf(cs []*ir.Condition, alias string) fragment {
+	var fs []fragment
+	for _, c := range cs {
+		fs = append(fs, s.when(c, alias))
+	}
+	return or(fs...)
+}
+
+// alive holds while none of the periods is over. A period that has not begun is not over.
+func (s sqlFor) alive(rs []*ir.Retain, alias string) fragment {
+	var fs []fragment
+	for _, r := range rs {
+		c := column(alias, r.After.Column)
+		fs = append(fs, text(c+" IS NULL OR "+c+" >= ?", cutoff(r.For)))
+	}
+	return and(fs...)
+}
+
+// owned renders a column of each of the row's owners; null where there is no owner on that path.
+func (s sqlFor) owned(t *ir.Type, alias, name string) []string {
+	var out []string
+	for _, path := range t.Owners {
+		out = append(out, s.follow(path, alias, name))
+	}
+	return out
+}
+
+// follow renders column name at the end of a chain of to-one edges, as a scalar subquery.
+func (s sqlFor) follow(path []*ir.Field, alias, name string) string {
+	if len(path) == 0 {
+		return column(alias, name)
+	}
+	edge := path[0]
+	inner := s.alias("o")
+	return fmt.Sprintf("(SELECT %s FROM %s AS %s WHERE %s = %s)",
+		s.follow(path[1:], inner, name), quote(edge.Edge.Target.Table), quote(inner),
+		column(inner, "id"), column(alias, edge.Column))
+}
+
+// consented holds where every owner's state has all of bits, and there is an owner.
+func (s sqlFor) consented(t *ir.Type, alias string, bits policy.State) fragment {
+	if bits == 0 {
+		return fragment{}
+	}
+	var fs []fragment
+	states := s.owned(t, alias, "privacy_state")
+	if len(states) == 0 {
+		return text("1 = 0")
+	}
+	for _, st := range states {
+		f := st + " & " + stateLiteral(bits) + " = " + stateLiteral(bits)
+		if len(states) > 1 {
+			f = st + " IS NULL OR " + f
+		}
+		fs = append(fs, text(f))
+	}
+	if len(states) > 1 {
+		var some []fragment
+		for _, st := range states {
+			some = append(some, text(st+" IS NOT NULL"))
+		}
+		fs = append(fs, or(some...))
+	}
+	return and(fs...)
+}
+
+// exist is the predicate of the rows that exist for a request. Only for Rows that are Allowed.
+func (s sqlFor) exist(rows policy.Rows, alias string) fragment {
+	if !rows.Allowed {
+		return text("1 = 0")
+	}
+	t := rows.Type
+	fs := []fragment{s.anyOf(rows.Grants, alias), s.alive(rows.Retains, alias)}
+	if rows.Forbidden != 0 {
+		for _, st := range s.owned(t, alias, "privacy_state") {
+			fs = append(fs, text("COALESCE("+st+", 0) & "+stateLiteral(rows.Forbidden)+" = 0"))
+		}
+	}
+	fs = append(fs, s.consented(t, alias, rows.Needed))
+	if rows.OwnOnly && t.Personal() {
+		var own []fragment
+		for _, id := range s.owned(t, alias, "subject_id") {
+			own = append(own, text(id+" = ?", argFunc(ownSubject)))
+		}
+		fs = append(fs, or(own...))
+	}
+	return and(fs...)
+}
+
+// shown holds where a cell that could be revealed is revealed: its consents, conditions and periods.
+func (s sqlFor) shown(c *policy.Cell, alias string) fragment {
+	return and(s.consented(c.Field.Owner, alias, c.NeedsToReveal|c.NeedsToShow), s.allowed(c, alias))
+}
+
+// allowed holds where a cell is not withheld for a reason SQL decides: its conditions and periods.
+func (s sqlFor) allowed(c *policy.Cell, alias string) fragment {
+	var fs []fragment
+	for _, any := range c.Conditions {
+		fs = append(fs, s.anyOf(any, alias))
+	}
+	fs = append(fs, s.alive(c.Retains, alias))
+	return and(fs...)
+}
+
+// cell is the expression that selects a cell's column: null where SQL withholds it, so that the value does not even
+// leave the database.
+func (s sqlFor) cell(c *policy.Cell, f *ir.Field, alias string) fragment {
+	value := column(alias, f.Column)
+	need := c.NeedsToShow
+	if !c.NeedsMasked() || c.Field.Computed != nil { // of the parts of a computed field no mask shows anything
+		need |= c.NeedsToReveal
+	}
+	cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))
+	if cond.empty() {
+		return text(value)
+	}
+	return fragment{"CASE WHEN " + cond.sql + " THEN " + value + " END", cond.args}
+}

@@ -1,0 +1,68 @@
+package graph
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/graph/importer"
+	"github.com/cloakroom-crm/cloakroom/graph/write"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+)
+
+// Bulk returns the store imports write to.
+func (g *Gateway) Bulk() *write.Bulk { return &write.Bulk{DB: g.store.DB, Dialect: g.store.Dialect} }
+
+// Seed loads demo data (see importer.LoadDemo) with the consents in it. Loading twice changes nothing the second time.
+func (g *Gateway) Seed(ctx context.Context, name string, yaml []byte) error {
+	consents, err := importer.LoadDemo(ctx, g.schema, name, yaml, g.now(), g.Bulk())
+	if err != nil {
+		return fmt.Errorf("load demo data: %w", err)
+	}
+	for _, c := range consents {
+		if err := g.consentTo(ctx, c); err != nil {
+			return fmt.Errorf("load demo data: %w", err)
+		}
+	}
+	return nil
+}
+
+// consentTo records what a demo person consented to and has not yet been recorded.
+func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
+	subject, err := write.SubjectOf(ctx, g.store.DB, g.store.Dialect, c.Type, c.ID)
+	if err != nil {
+		return err
+	}
+	states, err := g.ledger.States(ctx, g.store.Client, g.store.DB, subject)
+	if err != nil {
+		return err
+	}
+	given := map[*ir.Purpose]bool{}
+	for _, s := range states {
+		given[s.Purpose] = s.Given
+	}
+	for _, name := range c.Purposes {
+		p := g.schema.Purpose(name)
+		if p == nil || given[p] {
+			continue
+		}
+		err := write.Within(ctx, g.store.DB, g.store.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+			_, err := g.ledger.Record(ctx, client, tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Subject returns the natural person that row id of a @subject type is.
+func (g *Gateway) Subject(ctx context.Context, t *ir.Type, id uuid.UUID) (policy.SubjectID, error) {
+	return write.SubjectOf(ctx, g.store.DB, g.store.Dialect, t, id)
+}

@@ -1,0 +1,110 @@
+package write
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+)
+
+// consent gives or withdraws consent: subjects for themselves (withdrawing is as easy as giving, Art. 7(3)), staff whose
+// role has CONSENT on the subject's type for a person they may see.
+func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]any, give bool) (read.Object, error) {
+	in := input(args)
+	name, _ := in["purpose"].(string)
+	purpose := e.Schema.Purpose(name)
+	if purpose == nil || !purpose.ByConsent() {
+		return read.Object{}, read.FailField(read.CodeBadInput, "purpose", "this purpose does not rest on consent")
+	}
+	entry := consent.Entry{Purpose: purpose, Give: give, At: s.Now}
+	entry.Method, _ = in["method"].(string)
+	entry.Evidence, _ = in["evidence"].(string)
+	entry.NoticeVersion, _ = in["noticeVersion"].(string)
+
+	var entryID uuid.UUID
+	var state read.ConsentState
+	err := Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+		if err := e.whose(ctx, tx, s, in["subject"], &entry); err != nil {
+			return err
+		}
+		var err error
+		entryID, err = e.Ledger.Record(ctx, client, tx, entry)
+		if errors.Is(err, consent.ErrUnknownSubject) {
+			return errNotFound
+		}
+		if err != nil {
+			return err
+		}
+		states, err := e.Ledger.States(ctx, client, tx, entry.Subject)
+		if err != nil {
+			return err
+		}
+		for _, st := range states {
+			if st.Purpose == purpose {
+				state = read.ConsentState(st)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return read.Object{}, err
+	}
+	return e.Reads.Payload(ctx, "ConsentPayload", map[string]read.Part{
+		"consent": {Consent: &state},
+		"entryId": {Text: read.EncodeID("ConsentEntry", entryID)},
+	})
+}
+
+// whose settles the subject, the actor and the default method of an entry.
+func (e *Engine) whose(ctx context.Context, tx *sql.Tx, s *read.Session, raw any, entry *consent.Entry) error {
+	if s.Principal.IsSubject() {
+		entry.Subject, entry.Actor = s.Principal.Subject, "subject"
+		if entry.Method == "" {
+			entry.Method = "self-service"
+		}
+		if raw == nil {
+			return nil
+		}
+	}
+	text, _ := raw.(string)
+	if text == "" {
+		return read.FailField(read.CodeBadInput, "subject", "name the person by the id of one of their records")
+	}
+	typ, row, err := read.DecodeID(text)
+	t := e.Schema.Type(typ)
+	if err != nil || t == nil || !t.Subject {
+		return errNotFound
+	}
+	ops := []ir.Op{ir.Read}
+	if !s.Principal.IsSubject() {
+		if rows := policy.RowsOf(t, ir.ConsentOp, s.Request); !rows.Allowed {
+			return read.Fail(read.CodeForbidden, rows.Why.Text)
+		}
+		ops = append(ops, ir.ConsentOp)
+		entry.Actor = s.Principal.Role
+		if entry.Method == "" {
+			return read.FailField(read.CodeBadInput, "method", `say how the person expressed it, for example "telephone"`)
+		}
+	}
+	ok, err := e.Reads.Exists(ctx, tx, s, t, row, ops)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errNotFound
+	}
+	subject, err := SubjectOf(ctx, tx, e.Dialect, t, row)
+	if err != nil {
+		return fmt.Errorf("find the person of a record: %w", err)
+	}
+	entry.Subject = subject
+	return nil
+}

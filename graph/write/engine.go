@@ -1,0 +1,112 @@
+package write
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+)
+
+// Config is what an Engine needs.
+type Config struct {
+	Schema  *ir.Schema
+	DB      *sql.DB
+	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
+	Reads   *read.Engine
+	Ledger  *consent.Ledger
+}
+
+// Engine carries out mutations.
+type Engine struct {
+	Config
+	roots map[string]mutation
+}
+
+type mutation struct {
+	op  ir.Op
+	typ *ir.Type
+}
+
+// New returns the engine of a schema.
+func New(c Config) *Engine {
+	e := &Engine{Config: c, roots: map[string]mutation{}}
+	for _, t := range c.Schema.Entities() {
+		e.roots["create"+t.Name] = mutation{ir.Create, t}
+		e.roots["update"+t.Name] = mutation{ir.Update, t}
+		e.roots["delete"+t.Name] = mutation{ir.Delete, t}
+	}
+	return e
+}
+
+// Resolve carries out the root field of ctx.
+func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("write path: %v\n%s", v, debug.Stack())
+		}
+	}()
+	s, err := read.SessionFrom(ctx)
+	if err != nil {
+		return read.Object{}, err
+	}
+	f := graphql.GetFieldContext(ctx).Field
+	args := read.Arguments(f, graphql.GetOperationContext(ctx).Variables)
+	switch f.Name {
+	case "giveConsent":
+		return e.consent(ctx, s, args, true)
+	case "withdrawConsent":
+		return e.consent(ctx, s, args, false)
+	}
+	m, ok := e.roots[f.Name]
+	if !ok {
+		return read.Object{}, fmt.Errorf("%s is not a mutation of the engine", f.Name)
+	}
+	if rows := policy.RowsOf(m.typ, m.op, s.Request); !rows.Allowed {
+		return read.Object{}, read.Fail(read.CodeForbidden, rows.Why.Text)
+	}
+	if err := e.Reads.PlanPayload(ctx, payloadOf(m.op, m.typ), map[string]*ir.Type{m.typ.Singular: m.typ}); err != nil {
+		return read.Object{}, err
+	}
+	ctx = policy.WithCapability(ctx, "plan")
+	switch m.op {
+	case ir.Create:
+		return e.create(ctx, s, m.typ, input(args))
+	case ir.Update:
+		return e.update(ctx, s, m.typ, args["id"], input(args))
+	default:
+		return e.delete(ctx, s, m.typ, args["id"])
+	}
+}
+
+// payloadOf names the type of what a mutation gives back.
+func payloadOf(op ir.Op, t *ir.Type) string {
+	return map[ir.Op]string{ir.Create: "Create", ir.Update: "Update", ir.Delete: "Delete"}[op] + t.Name + "Payload"
+}
+
+func input(args map[string]any) map[string]any {
+	m, _ := args["input"].(map[string]any)
+	return m
+}
+
+// errNotFound answers for a row that is missing, hidden or of another type: the same bytes for each.
+var errNotFound = read.Fail(read.CodeNotFound, "no such record")
+
+// failed makes a store's error one that clients may see. A uniqueness error names no field: which value is taken is
+// itself a reading of somebody's record.
+func failed(err error) error {
+	if ent.IsConstraintError(err) {
+		return read.Fail(read.CodeConflict, "this would break a rule of the store: a value that must be unique is taken, or a record is still referred to")
+	}
+	if ent.IsValidationError(err) {
+		return read.Fail(read.CodeBadInput, "a required value is missing or out of bounds")
+	}
+	return err
+}

@@ -1,0 +1,267 @@
+package write
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/format"
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
+
+// change is a checked input: storage values by column, and what must hold of the row once they are written.
+type change struct {
+	columns    []string
+	values     []any
+	edges      []reference
+	conditions [][]*ir.Condition
+}
+
+// reference is an edge the input sets: the row at its end must exist for the viewer.
+type reference struct {
+	input  string
+	target *ir.Type
+	id     uuid.UUID
+}
+
+// changeOf checks an input. Every fault of it names the input field, none its value.
+func changeOf(t *ir.Type, op ir.Op, s *read.Session, in map[string]any) (change, error) {
+	var c change
+	names := make([]string, 0, len(in))
+	for name := range in {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		field := t.Field(name)
+		if field == nil {
+			field = t.Field(strings.TrimSuffix(name, "Id"))
+			if field != nil && field.Kind != ir.ToOne {
+				field = nil
+			}
+		}
+		if field == nil || !field.Stored() || field.Kind == ir.ID || op == ir.Update && field.Immutable {
+			return change{}, read.FailField(read.CodeBadInput, name, "this field is not an input")
+		}
+		conditions, why, ok := policy.MayWrite(field, op, s.Request)
+		if !ok {
+			return change{}, read.FailField(read.CodeFieldNotWritable, name, why.Text+" "+why.Remedy)
+		}
+		if len(conditions) > 0 {
+			c.conditions = append(c.conditions, conditions)
+		}
+		v, err := c.value(field, name, in[name])
+		if err != nil {
+			return change{}, err
+		}
+		c.columns = append(c.columns, field.Column)
+		c.values = append(c.values, v)
+	}
+	return c, nil
+}
+
+func (c *change) value(f *ir.Field, name string, v any) (any, error) {
+	if v == nil {
+		if f.Type.NonNull {
+			return nil, read.FailField(read.CodeBadInput, name, "this field cannot be null")
+		}
+		return nil, nil
+	}
+	if f.Kind == ir.ToOne {
+		text, _ := v.(string)
+		typ, id, err := read.DecodeID(text)
+		if err != nil || typ != f.Edge.Target.Name {
+			id = uuid.Nil // like an id that is not there
+		}
+		c.edges = append(c.edges, reference{name, f.Edge.Target, id})
+		return id, nil
+	}
+	parsed, err := format.Parse(f, v)
+	if err != nil {
+		return nil, read.FailField(read.CodeBadInput, name, err.Error())
+	}
+	return parsed, nil
+}
+
+// assign puts the change into an Ent mutation.
+func (c *change) assign(m ent.Mutation) error {
+	for i, col := range c.columns {
+		if err := ent.Assign(m, col, c.values[i]); err != nil {
+			return fmt.Errorf("assign %s: %w", col, err)
+		}
+	}
+	return nil
+}
+
+// touch writes the fields that hold the time of the last change.
+func touch(m ent.Mutation, t *ir.Type, now time.Time) error {
+	for _, f := range t.Fields {
+		if !f.OnUpdate {
+			continue
+		}
+		at := now.UTC()
+		if f.Scalar == ir.Date {
+			at = at.Truncate(24 * time.Hour)
+		}
+		if err := ent.Assign(m, f.Column, at); err != nil {
+			return fmt.Errorf("assign %s: %w", f.Coordinate(), err)
+		}
+	}
+	return nil
+}
+
+// references checks that every row the input points to exists for the viewer.
+func (e *Engine) references(ctx context.Context, tx *sql.Tx, s *read.Session, c change) error {
+	for _, r := range c.edges {
+		ok, err := e.Reads.Exists(ctx, tx, s, r.target, r.id, []ir.Op{ir.Read})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return read.FailField(read.CodeNotFound, r.input, "no such record")
+		}
+	}
+	return nil
+}
+
+func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map[string]any) (read.Object, error) {
+	c, err := changeOf(t, ir.Create, s, in)
+	if err != nil {
+		return read.Object{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return read.Object{}, err
+	}
+	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+		if err := e.references(ctx, tx, s, c); err != nil {
+			return err
+		}
+		m, save, err := client.NewCreate(t.Name, id)
+		if err != nil {
+			return err
+		}
+		if t.Subject {
+			if err := newSubject(m, id); err != nil {
+				return err
+			}
+		}
+		if err := c.assign(m); err != nil {
+			return err
+		}
+		if err := save(ctx); err != nil {
+			return failed(err)
+		}
+		// Nobody creates what would lie outside their own reach.
+		ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Create}, c.conditions...)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return read.Fail(read.CodeForbidden, "role "+s.Request.Role.Name+" may not create this "+t.Name+": its conditions do not hold for it, or its retention period is over already")
+		}
+		return nil
+	})
+	if err != nil {
+		return read.Object{}, err
+	}
+	return e.Reads.Payload(ctx, payloadOf(ir.Create, t), map[string]read.Part{t.Singular: {Type: t, ID: read.EncodeID(t.Name, id)}})
+}
+
+// newSubject makes a row a person of its own. Merging is a later, deliberate act.
+func newSubject(m ent.Mutation, id uuid.UUID) error {
+	if err := ent.Assign(m, "subject_id", id); err != nil {
+		return fmt.Errorf("assign subject: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID any, in map[string]any) (read.Object, error) {
+	c, err := changeOf(t, ir.Update, s, in)
+	if err != nil {
+		return read.Object{}, err
+	}
+	id := e.rowID(t, rawID)
+	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+		ops := []ir.Op{ir.Read, ir.Update}
+		ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errNotFound
+		}
+		if len(c.conditions) > 0 { // a change must not be what makes itself allowed
+			if err := e.mayChange(ctx, tx, s, t, id, c); err != nil {
+				return err
+			}
+		}
+		if err := e.references(ctx, tx, s, c); err != nil {
+			return err
+		}
+		m, save, err := client.NewUpdate(t.Name, id)
+		if err != nil {
+			return err
+		}
+		if err := c.assign(m); err != nil {
+			return err
+		}
+		if err := touch(m, t, s.Now); err != nil {
+			return err
+		}
+		if err := save(ctx); err != nil {
+			return failed(err)
+		}
+		// Nor changes it into something outside of it.
+		return e.mayChange(ctx, tx, s, t, id, c)
+	})
+	if err != nil {
+		return read.Object{}, err
+	}
+	return e.Reads.Payload(ctx, payloadOf(ir.Update, t), map[string]read.Part{t.Singular: {Type: t, ID: read.EncodeID(t.Name, id)}})
+}
+
+// mayChange checks the conditions of the type and of every field the change sets, on the row as it stands.
+func (e *Engine) mayChange(ctx context.Context, tx *sql.Tx, s *read.Session, t *ir.Type, id uuid.UUID, c change) error {
+	ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Update}, c.conditions...)
+	if err == nil && !ok {
+		err = read.Fail(read.CodeForbidden, "role "+s.Request.Role.Name+" may not change this "+t.Name+" so: its conditions do not hold for it, or would no longer")
+	}
+	return err
+}
+
+func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID any) (read.Object, error) {
+	id := e.rowID(t, rawID)
+	err := Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+		ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Read, ir.Delete})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errNotFound
+		}
+		return failed(client.DeleteByID(ctx, t.Name, id))
+	})
+	if err != nil {
+		return read.Object{}, err
+	}
+	return e.Reads.Payload(ctx, payloadOf(ir.Delete, t), map[string]read.Part{"deletedId": {Text: read.EncodeID(t.Name, id)}})
+}
+
+// rowID is the row an id of t names; one that names none is like a row that is not there.
+func (e *Engine) rowID(t *ir.Type, raw any) uuid.UUID {
+	text, _ := raw.(string)
+	typ, id, err := read.DecodeID(text)
+	if err != nil || typ != t.Name {
+		return uuid.Nil
+	}
+	return id
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
+
+// refuse answers in the form GraphQL clients understand.
+func refuse(w http.ResponseWriter, status int, e *read.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{e.GraphQL()}})
+}
+
+// headers are the same for every answer: nothing of ours belongs into a frame, another site's page or a shared cache.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses what a browser sends on behalf of another site. Clients that are not browsers send neither Origin nor
+// Sec-Fetch-Site and pass.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusForbidden, read.Fail(read.CodeForbidden, "a page of another site may not ask on its visitor's behalf"))
+	}))
+	return p.Handler(next)
+}
+
+// jsonOnly refuses other content types. The ones an HTML form can send need no preflight, so they would let another site's
+// page ask; multipart bodies are not understood at all.
+func jsonOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+			refuse(w, http.StatusUnsupportedMediaType, read.Fail(read.CodeBadInput, "send Content-Type: application/json"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded reads the body before anybody parses it, so that what is too large is refused as such and not as broken JSON.
+func bounded(limit int64) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+			var large *http.MaxBytesError
+			switch {
+			case errors.As(err, &large):
+				refuse(w, http.StatusRequestEntityTooLarge, read.Fail(read.CodeBadInput, fmt.Sprintf("the request is larger than %d bytes", limit)))
+				return
+			case err != nil:
+				refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, "the request broke off"))
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			r.ContentLength = int64(len(body))
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// limited ends the context of a request that takes too long.
+func limited(d time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), d)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// recovered turns a panic into a 500. The log gets the stack and the panic's type; its text only when the runtime wrote
+// it, because any other may quote a value.
+func recovered(log *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				v := recover()
+				if v == nil {
+					return
+				}
+				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(v) // net/http's own way to hang up
+				}
+				what := fmt.Sprintf("%T", v)
+				if err, ok := v.(runtime.Error); ok {
+					what = err.Error()
+				}
+				log.ErrorContext(r.Context(), "panic", "what", what, "stack", string(debug.Stack()))
+				refuse(w, http.StatusInternalServerError, read.Fail(read.CodeInternal, "internal error"))
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}

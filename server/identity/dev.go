@@ -1,0 +1,187 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+)
+
+const (
+	audience = "cloakroom-dev"
+	issuer   = "cloakroom dev token"
+	// DefaultLife is how long a development token is good for.
+	DefaultLife = 30 * 24 * time.Hour
+	// maxToken bounds the work an unauthenticated sender can cause, in bytes.
+	maxToken = 8 << 10
+)
+
+// Errors of Verify. They are told to clients, so they tell no more than the sender knows.
+var (
+	ErrBadToken     = errors.New("the token was not made by this server: make one with `cloakroom dev token`")
+	ErrExpiredToken = errors.New("the token has expired: make a new one with `cloakroom dev token`")
+)
+
+// Dev makes and checks development tokens: JSON Web Tokens (RFC 7519) under HMAC-SHA-256. There is no user directory
+// behind them; a token says who its holder is.
+type Dev struct {
+	key []byte
+	now func() time.Time
+}
+
+// NewDev opens the development identity of a data directory, creating its key on first use.
+func NewDev(dir string) (*Dev, error) {
+	key, err := loadKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Dev{key: key, now: time.Now}, nil
+}
+
+type claims struct {
+	jwt.Claims
+	Role        string         `json:"role"`
+	Attrs       map[string]any `json:"attrs,omitempty"`
+	DataSubject string         `json:"data_subject,omitempty"`
+}
+
+// Issue makes a token for the principal, good for life.
+func (d *Dev) Issue(p policy.Principal, life time.Duration) (string, error) {
+	if p.Role == "" {
+		return "", errors.New("make a token: it needs a role")
+	}
+	if life <= 0 {
+		return "", errors.New("make a token: its life must be longer than nothing")
+	}
+	now := d.now()
+	c := claims{
+		Claims: jwt.Claims{Issuer: issuer, Subject: p.ID, Audience: jwt.Audience{audience},
+			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(life))},
+		Role: p.Role, Attrs: p.Attrs,
+	}
+	if p.IsSubject() {
+		c.DataSubject = p.Subject.String()
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: d.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", fmt.Errorf("make a token: %w", err)
+	}
+	token, err := jwt.Signed(signer).Claims(c).Serialize()
+	if err != nil {
+		return "", fmt.Errorf("make a token: %w", err)
+	}
+	if len(token) > maxToken {
+		return "", fmt.Errorf("make a token: it would have %d bytes, at most %d are accepted; give fewer attributes", len(token), maxToken)
+	}
+	return token, nil
+}
+
+// Authenticate reads the request's bearer token.
+func (d *Dev) Authenticate(r *http.Request) (policy.Principal, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return policy.Principal{}, err
+	}
+	return d.Verify(token)
+}
+
+// Verify returns whom a token speaks for. The algorithm is fixed here and not taken from the token: a token that names
+// its own (RFC 8725 Section 2.1) could choose none. A token without an end is refused.
+func (d *Dev) Verify(token string) (policy.Principal, error) {
+	if len(token) > maxToken {
+		return policy.Principal{}, ErrBadToken
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.HS256})
+	if err != nil {
+		return policy.Principal{}, ErrBadToken
+	}
+	payload, err := signed.Verify(d.key)
+	if err != nil {
+		return policy.Principal{}, ErrBadToken
+	}
+	c, err := decode(payload)
+	if err != nil || c.Expiry == nil || c.IssuedAt == nil {
+		return policy.Principal{}, ErrBadToken
+	}
+	err = c.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Time: d.now()}, 0)
+	switch {
+	case errors.Is(err, jwt.ErrExpired):
+		return policy.Principal{}, ErrExpiredToken
+	case err != nil:
+		return policy.Principal{}, ErrBadToken
+	}
+	return c.principal()
+}
+
+// decode keeps numbers as they are written: a float64 would round an attribute beyond 2⁵³.
+func decode(payload []byte) (claims, error) {
+	var c claims
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber()
+	if err := d.Decode(&c); err != nil {
+		return c, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return c, errors.New("text after the claims")
+	}
+	return c, nil
+}
+
+func (c claims) principal() (policy.Principal, error) {
+	p := policy.Principal{ID: c.Subject, Role: c.Role, Attrs: c.Attrs}
+	if c.Role == "" {
+		return policy.Principal{}, ErrBadToken
+	}
+	if c.DataSubject != "" {
+		id, err := uuid.Parse(c.DataSubject)
+		if err != nil || id == uuid.Nil {
+			return policy.Principal{}, ErrBadToken
+		}
+		p.Subject = id
+	}
+	for name, v := range p.Attrs {
+		plain, ok := attribute(v)
+		if !ok {
+			return policy.Principal{}, ErrBadToken
+		}
+		p.Attrs[name] = plain
+	}
+	return p, nil
+}
+
+// attribute brings a decoded value to the types policy.Principal promises; false for anything else.
+func attribute(v any) (any, bool) {
+	switch v := v.(type) {
+	case string, bool:
+		return v, true
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n, true
+		}
+		f, err := v.Float64()
+		return f, err == nil
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			if _, list := e.([]any); list {
+				return nil, false
+			}
+			plain, ok := attribute(e)
+			if !ok {
+				return nil, false
+			}
+			out[i] = plain
+		}
+		return out, true
+	}
+	return nil, false
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// NewLogger makes the process's logger. The configuration must be valid.
+func NewLogger(w io.Writer, c Config) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel))
+	o := &slog.HandlerOptions{Level: level}
+	if c.Log == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// access logs one line per request. It names the route and not the path: a path nobody declared is text of the sender's.
+func access(log *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			next.ServeHTTP(seen, r)
+			level := slog.LevelInfo
+			route := chi.RouteContext(r.Context()).RoutePattern()
+			switch {
+			case route == "/healthz" || route == "/readyz":
+				level = slog.LevelDebug // asked every few seconds by machines
+			case route == "" || strings.HasSuffix(route, "*"):
+				route = "(none)"
+			}
+			log.Log(r.Context(), level, "request", "method", method(r.Method), "route", route, "status", status(seen.Status()),
+				"bytes", seen.BytesWritten(), "ms", time.Since(start).Milliseconds())
+		})
+	}
+}
+
+// status is what a handler that wrote nothing answered.
+func status(code int) int {
+	if code == 0 {
+		return http.StatusOK
+	}
+	return code
+}
+
+// method keeps made-up methods out of the log: they too are text of the sender's.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "(other)"
+}

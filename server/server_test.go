@@ -1,0 +1,260 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
+)
+
+// buffer is a log that may be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) { b.mu.Lock(); defer b.mu.Unlock(); return b.b.Write(p) }
+func (b *buffer) String() string              { b.mu.Lock(); defer b.mu.Unlock(); return b.b.String() }
+
+type fixture struct {
+	handler http.Handler
+	server  *Server
+	token   string
+	log     *buffer
+	down    error // what the database says
+}
+
+func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
+	t.Helper()
+	dev, err := identity.NewDev(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{log: &buffer{}}
+	if f.token, err = dev.Issue(policy.Principal{ID: "x", Role: "ADMIN"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	c := Default()
+	c.Listen, c.MaxBody, c.LogLevel = "127.0.0.1:0", 100, "debug"
+	f.server = New(c, Parts{GraphQL: graphql, Ready: func(context.Context) error { return f.down }, Identity: dev,
+		KnownRole: func(r string) bool { return r == "ADMIN" }, Sample: Sample{"ADMIN", "{ me { role } }"}, Log: NewLogger(f.log, c)})
+	f.handler = f.server.routes()
+	return f
+}
+
+// do sends a request; headers are `Name: value`.
+func (f *fixture) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p, _ := policy.PrincipalFrom(r.Context())
+	_, _ = io.WriteString(w, p.Role+" "+string(body))
+}
+
+func TestGraphQLRoute(t *testing.T) {
+	f := newFixture(t, echo)
+	auth, kind := "Authorization: Bearer "+f.token, "Content-Type: application/json"
+	for name, c := range map[string]struct {
+		method  string
+		body    string
+		headers []string
+		status  int
+		text    string
+	}{
+		"an operation":               {"POST", `{"query":"{me{id}}"}`, []string{auth, kind}, 200, `ADMIN {"query"`},
+		"with a charset":             {"POST", `{}`, []string{auth, kind + "; charset=UTF-8"}, 200, "ADMIN {}"},
+		"from our own page":          {"POST", `{}`, []string{auth, kind, "Sec-Fetch-Site: same-origin", "Origin: http://example.com"}, 200, "ADMIN {}"},
+		"from another site's page":   {"POST", `{}`, []string{auth, kind, "Sec-Fetch-Site: cross-site", "Origin: https://evil.test"}, 403, "FORBIDDEN"},
+		"from an old browser":        {"POST", `{}`, []string{auth, kind, "Origin: https://evil.test"}, 403, "FORBIDDEN"},
+		"without a token":            {"POST", `{}`, []string{kind}, 401, "UNAUTHENTICATED"},
+		"as a form":                  {"POST", `{}`, []string{auth, "Content-Type: text/plain"}, 415, "BAD_INPUT"},
+		"as multipart":               {"POST", `{}`, []string{auth, "Content-Type: multipart/form-data; boundary=x"}, 415, "BAD_INPUT"},
+		"without a type":             {"POST", `{}`, []string{auth}, 415, "BAD_INPUT"},
+		"in another charset":         {"POST", `{}`, []string{auth, kind + "; charset=utf-16"}, 415, "BAD_INPUT"},
+		"too large":                  {"POST", strings.Repeat("x", 101), []string{auth, kind}, 413, "larger than 100 bytes"},
+		"just large enough":          {"POST", strings.Repeat("x", 100), []string{auth, kind}, 200, "xxx"},
+		"by GET":                     {"GET", "", []string{auth}, 405, "sent by POST"},
+		"a method that is not known": {"BREW", "", []string{auth}, 405, "BAD_INPUT"},
+	} {
+		w := f.do(c.method, "/graphql", c.body, c.headers...)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: headers are missing: %v", name, w.Header())
+		}
+	}
+}
+
+func TestMethodsThatAreNotAllowedNameTheOnesThatAre(t *testing.T) {
+	f := newFixture(t, echo)
+	for _, c := range []struct{ method, path, allow, text string }{
+		{"GET", "/graphql", "POST", "sent by POST"},
+		{"PUT", "/graphql?canary", "POST", "sent by POST"},
+		{"POST", "/", "GET", "not allowed here"},
+		{"DELETE", "/healthz", "GET", "not allowed here"},
+	} {
+		w := f.do(c.method, c.path, "")
+		if w.Code != 405 || w.Header().Get("Allow") != c.allow || !strings.Contains(w.Body.String(), c.text) || strings.Contains(w.Body.String(), "canary") {
+			t.Errorf("%s %s: %d, Allow: %q, %s", c.method, c.path, w.Code, w.Header().Get("Allow"), w.Body)
+		}
+	}
+}
+
+func TestLogsHoldNothingThatWasSent(t *testing.T) {
+	f := newFixture(t, func(w http.ResponseWriter, r *http.Request) { panic("canary-panic") })
+	w := f.do("POST", "/graphql?canary-query", `{"query":"canary-body"}`, "Authorization: Bearer "+f.token, "Content-Type: application/json", "X-Canary: canary-header")
+	if w.Code != 500 || !strings.Contains(w.Body.String(), `"INTERNAL"`) {
+		t.Errorf("a panic: %d %s", w.Code, w.Body)
+	}
+	f.do("GET", "/canary-path", "")
+	f.do("CANARY-METHOD", "/", "")
+	f.do("POST", "/graphql", "canary-body", "Authorization: Bearer canary-token", "Content-Type: application/json")
+	got := f.log.String()
+	if strings.Count(got, "msg=request") != 4 || !strings.Contains(got, "msg=panic what=string") {
+		t.Fatalf("four requests and a panic were not all logged:\n%s", got)
+	}
+	if strings.Contains(strings.ToLower(got+w.Body.String()), "canary") || strings.Contains(got, f.token) {
+		t.Fatalf("what was sent is in the log or the answer:\n%s", got)
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	f := newFixture(t, echo)
+	if w := f.do("GET", "/readyz", ""); w.Code != 200 {
+		t.Errorf("ready: %d %s", w.Code, w.Body)
+	}
+	f.down = errors.New("dial db.internal: refused")
+	w := f.do("GET", "/readyz", "")
+	if w.Code != 503 || strings.Contains(w.Body.String(), "db.internal") || !strings.Contains(f.log.String(), "db.internal") {
+		t.Errorf("without a database: %d %s", w.Code, w.Body)
+	}
+	if w := f.do("GET", "/healthz", ""); w.Code != 200 {
+		t.Errorf("a database that is away is no reason to restart: %d", w.Code)
+	}
+	f.down = nil
+	f.server.draining.Store(true)
+	if w := f.do("GET", "/readyz", ""); w.Code != 503 {
+		t.Errorf("while shutting down: %d", w.Code)
+	}
+}
+
+func TestStartPageNeedsNothingFromElsewhere(t *testing.T) {
+	w := newFixture(t, echo).do("GET", "/", "")
+	page := w.Body.String()
+	if w.Code != 200 || !strings.Contains(page, "dev token --data ./data --role ADMIN") || !strings.Contains(page, "{ me { role } }") || !strings.Contains(page, "http://example.com/graphql") {
+		t.Fatalf("%d %s", w.Code, page)
+	}
+	if regexp.MustCompile(`(?i)<script|src=|href=|style=|@import|url\(`).MatchString(page) {
+		t.Error("the page loads something, which its policy forbids")
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Host = "<script>"
+	odd := httptest.NewRecorder()
+	newFixture(t, echo).handler.ServeHTTP(odd, r)
+	if strings.Contains(odd.Body.String(), "<script") {
+		t.Error("the host is not escaped")
+	}
+	if p := w.Header().Get("Content-Security-Policy"); !strings.Contains(p, "default-src 'none'") || !strings.Contains(p, "sha256-") {
+		t.Errorf("policy: %s", p)
+	}
+}
+
+func TestRunAnswersAndFinishesWhatItBegan(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	f := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-release
+		_, _ = io.WriteString(w, "finished")
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- f.server.Run(ctx) }()
+	url := awaitURL(t, f.log)
+
+	answer := make(chan string, 1)
+	go func() {
+		r, _ := http.NewRequest(http.MethodPost, url+"/graphql", strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer "+f.token)
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		answer <- string(body)
+	}()
+	<-entered
+	stop()
+	for !strings.Contains(f.log.String(), "shutting down") {
+		time.Sleep(time.Millisecond)
+	}
+	if w := f.do("GET", "/readyz", ""); w.Code != 503 {
+		t.Errorf("a server that shuts down says it is ready: %d", w.Code)
+	}
+	close(release)
+	if got := <-answer; got != "finished" {
+		t.Errorf("a request that had begun was answered %q", got)
+	}
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(f.log.String(), "DEVELOPMENT IDENTITY") {
+		t.Error("the development identity did not say so")
+	}
+}
+
+func awaitURL(t *testing.T, log *buffer) string {
+	t.Helper()
+	ready := regexp.MustCompile(`msg=ready url=(\S+)`)
+	for range 5000 {
+		if m := ready.FindStringSubmatch(log.String()); m != nil {
+			return m[1]
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("never ready:\n%s", log)
+	return ""
+}
+
+func TestRunRefusesDevelopmentIdentityOnOpenAddresses(t *testing.T) {
+	f := newFixture(t, echo)
+	f.server.config.Listen = "0.0.0.0:0" // as if a name had been resolved to it: Validate refuses the address itself
+	if err := f.server.Run(context.Background()); !errors.Is(err, errNotLoopback) {
+		t.Fatal(err)
+	}
+}
+
+func TestNewLogger(t *testing.T) {
+	var b bytes.Buffer
+	c := Default()
+	c.Log, c.LogLevel = "json", "warn"
+	l := NewLogger(&b, c)
+	l.Info("quiet")
+	l.Log(context.Background(), slog.LevelWarn, "loud")
+	if got := b.String(); strings.Contains(got, "quiet") || !strings.Contains(got, `"msg":"loud"`) {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,51 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// Sample is a first question that the start page proposes. It comes from the schema, so that it fits whichever is served.
+type Sample struct {
+	Role  string
+	Query string
+}
+
+// startText is the page of /. It carries no token: everybody who can reach the port can read it.
+//
+//go:embed start.html
+var startText string
+
+var startTemplate = template.Must(template.New("start").Parse(startText))
+
+// startPolicy allows the page's one style sheet, by its hash, and nothing else.
+var startPolicy = func() string {
+	_, rest, _ := strings.Cut(startText, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}()
+
+func (s *Server) startPage(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(map[string]string{"query": s.sample.Query})
+	if err != nil {
+		body = []byte("{}")
+	}
+	var page bytes.Buffer
+	// The host is what the browser asked for; the template escapes it.
+	if err := startTemplate.Execute(&page, map[string]string{"Host": r.Host, "Role": s.sample.Role, "Body": string(body)}); err != nil {
+		s.log.ErrorContext(r.Context(), "start page", "err", err)
+		say(w, http.StatusInternalServerError, "internal error")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", startPolicy)
+	_, _ = w.Write(page.Bytes())
+}
