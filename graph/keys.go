@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
 
 // Keys are the gateway's own secrets: what seals cursors and what keys pseudonyms. Each is derived from one root secret
@@ -53,12 +55,15 @@ func LoadKeys(dir string, isNew bool) (Keys, error) {
 // DeriveKeys derives the keys from a root secret of 32 bytes.
 func DeriveKeys(root []byte) (Keys, error) {
 	var k Keys
-	for label, dst := range map[string]*[]byte{"cloakroom cursor v1": &k.Cursor, "cloakroom pseudonym v1": &k.Pseudonym} {
-		key, err := hkdf.Key(sha256.New, root, nil, label, 32)
-		if err != nil {
+	for _, d := range []struct {
+		label string
+		size  int
+		key   *[]byte
+	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}} {
+		var err error
+		if *d.key, err = hkdf.Key(sha256.New, root, nil, d.label, d.size); err != nil {
 			return Keys{}, fmt.Errorf("derive key: %w", err)
 		}
-		*dst = key
 	}
 	return k, nil
 }

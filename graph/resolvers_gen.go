@@ -35,7 +35,7 @@ func (r *queryResolver) Account(ctx context.Context, _ string) (*model.Account, 
 	return one[model.Account](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Accounts(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.AccountConnection, error) {
+func (r *queryResolver) Accounts(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.AccountConnection, error) {
 	return one[model.AccountConnection](r.Reads.Resolve(ctx))
 }
 
@@ -43,7 +43,7 @@ func (r *queryResolver) Activity(ctx context.Context, _ string) (*model.Activity
 	return one[model.Activity](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Activities(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ActivityConnection, error) {
+func (r *queryResolver) Activities(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ActivityConnection, error) {
 	return one[model.ActivityConnection](r.Reads.Resolve(ctx))
 }
 
@@ -51,7 +51,7 @@ func (r *queryResolver) Task(ctx context.Context, _ string) (*model.Task, error)
 	return one[model.Task](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Tasks(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TaskConnection, error) {
+func (r *queryResolver) Tasks(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TaskConnection, error) {
 	return one[model.TaskConnection](r.Reads.Resolve(ctx))
 }
 
@@ -59,7 +59,7 @@ func (r *queryResolver) Note(ctx context.Context, _ string) (*model.Note, error)
 	return one[model.Note](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Notes(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.NoteConnection, error) {
+func (r *queryResolver) Notes(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.NoteConnection, error) {
 	return one[model.NoteConnection](r.Reads.Resolve(ctx))
 }
 
@@ -67,7 +67,7 @@ func (r *queryResolver) Campaign(ctx context.Context, _ string) (*model.Campaign
 	return one[model.Campaign](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Campaigns(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.CampaignConnection, error) {
+func (r *queryResolver) Campaigns(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.CampaignConnection, error) {
 	return one[model.CampaignConnection](r.Reads.Resolve(ctx))
 }
 
@@ -75,7 +75,7 @@ func (r *queryResolver) CampaignMember(ctx context.Context, _ string) (*model.Ca
 	return one[model.CampaignMember](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) CampaignMembers(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.CampaignMemberConnection, error) {
+func (r *queryResolver) CampaignMembers(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.CampaignMemberConnection, error) {
 	return one[model.CampaignMemberConnection](r.Reads.Resolve(ctx))
 }
 
@@ -83,7 +83,7 @@ func (r *queryResolver) Contact(ctx context.Context, _ string) (*model.Contact, 
 	return one[model.Contact](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Contacts(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ContactConnection, error) {
+func (r *queryResolver) Contacts(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ContactConnection, error) {
 	return one[model.ContactConnection](r.Reads.Resolve(ctx))
 }
 
@@ -91,7 +91,7 @@ func (r *queryResolver) Product(ctx context.Context, _ string) (*model.Product, 
 	return one[model.Product](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Products(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ProductConnection, error) {
+func (r *queryResolver) Products(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ProductConnection, error) {
 	return one[model.ProductConnection](r.Reads.Resolve(ctx))
 }
 
@@ -99,7 +99,7 @@ func (r *queryResolver) Deal(ctx context.Context, _ string) (*model.Deal, error)
 	return one[model.Deal](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Deals(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.DealConnection, error) {
+func (r *queryResolver) Deals(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.DealConnection, error) {
 	return one[model.DealConnection](r.Reads.Resolve(ctx))
 }
 
@@ -107,7 +107,7 @@ func (r *queryResolver) Lead(ctx context.Context, _ string) (*model.Lead, error)
 	return one[model.Lead](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Leads(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.LeadConnection, error) {
+func (r *queryResolver) Leads(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.LeadConnection, error) {
 	return one[model.LeadConnection](r.Reads.Resolve(ctx))
 }
 
@@ -115,7 +115,7 @@ func (r *queryResolver) Team(ctx context.Context, _ string) (*model.Team, error)
 	return one[model.Team](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Teams(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TeamConnection, error) {
+func (r *queryResolver) Teams(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TeamConnection, error) {
 	return one[model.TeamConnection](r.Reads.Resolve(ctx))
 }
 
@@ -123,7 +123,7 @@ func (r *queryResolver) User(ctx context.Context, _ string) (*model.User, error)
 	return one[model.User](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Users(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.UserConnection, error) {
+func (r *queryResolver) Users(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.UserConnection, error) {
 	return one[model.UserConnection](r.Reads.Resolve(ctx))
 }
 
@@ -131,7 +131,7 @@ func (r *queryResolver) Ticket(ctx context.Context, _ string) (*model.Ticket, er
 	return one[model.Ticket](r.Reads.Resolve(ctx))
 }
 
-func (r *queryResolver) Tickets(ctx context.Context, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TicketConnection, error) {
+func (r *queryResolver) Tickets(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TicketConnection, error) {
 	return one[model.TicketConnection](r.Reads.Resolve(ctx))
 }
 

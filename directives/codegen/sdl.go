@@ -171,7 +171,7 @@ interface Node {
 type PageInfo {
   hasNextPage: Boolean!
   hasPreviousPage: Boolean!
-  "Opaque, and good only for this viewer, purpose, order and filter."
+  "Pass it as ` + "`before`" + ` for the page before. Opaque, and good only for this viewer, purpose, order and filter, for a day."
   startCursor: String
   "Pass it as ` + "`after`" + ` for the next page."
   endCursor: String
@@ -232,9 +232,12 @@ func behind(directive string) string {
 	return " " + directive
 }
 
+// pageArgs choose a page of a list (Relay cursor connections): first with after, or last with before.
+const pageArgs = "first: Int, after: String, last: Int, before: String"
+
 // listArgs are the arguments of every list of t.
 func listArgs(t *ir.Type) string {
-	args := "(first: Int, after: String, where: " + api.Where(t)
+	args := "(" + pageArgs + ", where: " + api.Where(t)
 	if sortable(t) {
 		args += ", orderBy: [" + api.Order(t) + "!]"
 	}
@@ -380,7 +383,7 @@ func (w *sdl) me() {
 	for _, t := range w.schema.Entities() {
 		if t.Subject {
 			w.line(`  "The records that are about the viewer themselves."`)
-			w.line("  %s(first: Int, after: String): %s!", t.Plural, api.Connection(t))
+			w.line("  %s(%s): %s!", t.Plural, pageArgs, api.Connection(t))
 		}
 	}
 	if w.schema.Enum(purposeEnum) != nil {

@@ -1,9 +1,6 @@
 package read
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -13,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/tink-crypto/tink-go/v2/daead/subtle"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
@@ -26,29 +24,29 @@ type keyset struct {
 // Cursors seals and opens cursors.
 //
 // Threat: a cursor carries sort values. Whoever is handed one must not read them, move it to another query to learn
-// where a value lies in another order, hand it to another viewer, or forge one to probe values. So a cursor is
-// AES-256-GCM ciphertext under a key of its own, bound as associated data to viewer, role, purpose, type, filter and
-// order, and it expires. A nonce is 96 random bits: below 2^32 cursors per key its collision risk is negligible
-// (NIST SP 800-38D §8.3).
+// where a value lies in another order, hand it to another viewer, or forge one to probe values. So a cursor is AES-SIV
+// ciphertext (RFC 5297) under a key of its own, bound as associated data to viewer, role, purpose, type, filter and
+// order, and it expires. Encryption is deterministic on purpose: one place has one cursor, so that two answers which show
+// the same are the same to the byte, and a client's cache finds them again. All that equal cursors tell is that they are
+// the same place in the same list, which the rows beside them tell anyway.
 type Cursors struct {
-	aead cipher.AEAD
+	siv  *subtle.AESSIV
 	life time.Duration
 }
 
-// NewCursors returns cursors sealed with a 32-byte key, valid for life.
+// CursorKeySize is the length of the key of Cursors, in bytes: two AES-256 keys.
+const CursorKeySize = subtle.AESSIVKeySize
+
+// NewCursors returns cursors sealed with a key of CursorKeySize, valid for life, up to the next whole hour.
 func NewCursors(key []byte, life time.Duration) (*Cursors, error) {
-	block, err := aes.NewCipher(key)
+	siv, err := subtle.NewAESSIV(key)
 	if err != nil {
 		return nil, fmt.Errorf("cursor key: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("cursor key: %w", err)
-	}
-	return &Cursors{aead: aead, life: life}, nil
+	return &Cursors{siv: siv, life: life}, nil
 }
 
-var errCursor = Fail(CodeInvalidCursor, "this cursor is not valid here: begin again without after")
+var errCursor = Fail(CodeInvalidCursor, "this cursor is not valid here, or no longer: begin again without it")
 
 type sealedKeyset struct {
 	Expires int64
@@ -66,7 +64,7 @@ type sealedValue struct {
 }
 
 func (c *Cursors) seal(k keyset, bind string, now time.Time) (string, error) {
-	s := sealedKeyset{Expires: now.Add(c.life).Unix(), ID: k.ID}
+	s := sealedKeyset{Expires: now.Add(c.life + time.Hour).Truncate(time.Hour).Unix(), ID: k.ID} // a whole hour, so that pages repeat
 	for _, v := range k.Values {
 		var sv sealedValue
 		switch v := v.(type) {
@@ -87,11 +85,11 @@ func (c *Cursors) seal(k keyset, bind string, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := make([]byte, c.aead.NonceSize(), c.aead.NonceSize()+len(plain)+c.aead.Overhead())
-	if _, err := rand.Read(out); err != nil {
+	sealed, err := c.siv.EncryptDeterministically(pad(plain), []byte(bind))
+	if err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(out, out, pad(plain), []byte(bind))), nil
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
 // pad hides the length of the values behind steps of 64 bytes.
@@ -104,11 +102,11 @@ func pad(b []byte) []byte {
 }
 
 func (c *Cursors) open(s, bind string, terms int, now time.Time) (keyset, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(raw) < c.aead.NonceSize() {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil {
 		return keyset{}, errCursor
 	}
-	plain, err := c.aead.Open(nil, raw[:c.aead.NonceSize()], raw[c.aead.NonceSize():], []byte(bind))
+	plain, err := c.siv.DecryptDeterministically(raw, []byte(bind))
 	if err != nil {
 		return keyset{}, errCursor
 	}

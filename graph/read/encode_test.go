@@ -53,7 +53,7 @@ func TestGlobalIDs(t *testing.T) {
 }
 
 func TestCursorsAreBoundAndExpire(t *testing.T) {
-	c, err := NewCursors(make([]byte, 32), time.Hour)
+	c, err := NewCursors(make([]byte, CursorKeySize), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -339,6 +339,9 @@ func (e *Engine) newRun(ctx context.Context, s *Session, pl *plan) *run {
 // fetchAndEncode fetches c and encodes it. Several statements of one answer see one snapshot: data and consent belong
 // together.
 func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) error) error {
+	if err := r.place(c); err != nil {
+		return err
+	}
 	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil {
 		db, done, err := e.snapshot(r.ctx)
 		if err != nil {

@@ -18,6 +18,7 @@ type run struct {
 	saw     []seen
 	parents []string // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
+	places  map[*level]keyset // where connections begin that were given a cursor
 }
 
 // page is the rows of one parent.
@@ -104,17 +105,48 @@ func (r *run) fetch(c *connection) (*results, error) {
 	return res, r.below(c.level, kept, res)
 }
 
+// place opens the cursors of a connection and of all below it, before the first statement runs: a cursor that is none
+// costs nothing, and nothing that was read can have been the reason.
+func (r *run) place(c *connection) error {
+	if c.after != "" {
+		k, err := r.e.cursors.open(c.after, c.bind+r.session.Principal.ID, c.terms, r.session.Now)
+		if err != nil {
+			return err
+		}
+		if c.level != nil {
+			if r.places == nil {
+				r.places = map[*level]keyset{}
+			}
+			r.places[c.level] = k
+		}
+	}
+	if c.level == nil {
+		return nil
+	}
+	for _, sub := range c.level.below {
+		if err := r.place(sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pageOf returns the connection's statement, and whether it begins after a cursor.
 func (r *run) pageOf(c *connection) (*statement, bool, error) {
-	if c.after == "" {
+	k, ok := r.places[c.level]
+	if !ok {
 		return c.page, false, nil
 	}
-	k, err := r.e.cursors.open(c.after, c.bind+r.session.Principal.ID, len(c.level.order), r.session.Now)
+	nulls := k.nulls()
+	if st, ok := c.level.after.Load(nulls); ok {
+		return st.(*statement), true, nil
+	}
+	st, err := r.e.statementOf(c, &nulls)
 	if err != nil {
 		return nil, false, err
 	}
-	st, err := r.e.statementOf(c, &k)
-	return st, true, err
+	c.level.after.Store(nulls, st)
+	return st, true, nil
 }
 
 func (r *run) countInto(c *connection, res *results) error {

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -19,7 +20,12 @@ type orderTerm struct {
 // one place.
 func (p *planner) order(lv *level, by any) []orderTerm {
 	var terms []orderTerm
-	for _, e := range asList(by) {
+	list := asList(by)
+	if len(list) > maxTerms {
+		p.fail(FailField(CodeBadInput, "orderBy", fmt.Sprintf("a list is ordered by at most %d fields", maxTerms)))
+		return nil
+	}
+	for _, e := range list {
 		m := p.asMap("orderBy", e)
 		name, _ := m["field"].(string)
 		field := orderField(lv.typ, name)
@@ -62,21 +68,36 @@ func orderSQL(terms []orderTerm, alias string, backward bool) string {
 	return strings.Join(parts, ", ")
 }
 
+// nullMask has a bit for each sort value of a cursor that is null.
+type nullMask uint8
+
+// maxTerms bounds the sort keys of a list: each may be null or not at a cursor, and every combination is SQL of its own.
+const maxTerms = 8
+
+func (k keyset) nulls() (m nullMask) {
+	for i, v := range k.Values {
+		if v == nil {
+			m |= 1 << i
+		}
+	}
+	return m
+}
+
 // beyond holds for rows after the cursor's place, or backward before it. Nulls come last in the order asked for.
-func beyond(terms []orderTerm, alias string, k keyset, backward bool) fragment {
+func beyond(lv *level, nulls nullMask, backward bool) fragment {
 	sign := map[bool]string{false: " > ?", true: " < ?"}
-	f := text(column(alias, "id")+sign[backward], constant{k.ID})
-	for i := len(terms) - 1; i >= 0; i-- {
-		t := terms[i]
-		v := k.Values[i]
-		null := text(t.expr + " IS NULL")
+	f := text(column(lv.alias, "id")+sign[backward], argFunc(func(r *run) any { return r.places[lv].ID }))
+	for i := len(lv.order) - 1; i >= 0; i-- {
+		t := lv.order[i]
+		value := argFunc(func(r *run) any { return r.places[lv].Values[i] })
+		null, isNull := text(t.expr+" IS NULL"), nulls&(1<<i) != 0
 		switch {
-		case v == nil && backward:
+		case isNull && backward:
 			f = or(text(t.expr+" IS NOT NULL"), and(null, f))
-		case v == nil:
+		case isNull:
 			f = and(null, f)
 		default:
-			further := []fragment{text(t.expr+sign[t.desc != backward], constant{v}), and(text(t.expr+" = ?", constant{v}), f)}
+			further := []fragment{text(t.expr+sign[t.desc != backward], value), and(text(t.expr+" = ?", value), f)}
 			if !backward {
 				further = append(further, null)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -25,8 +26,11 @@ type level struct {
 	order   []orderTerm
 	object  *object
 	conns   []*connection // to-many edges hanging off any object of this level
+	below   []*connection // those, and the ones that are empty for this viewer
 	objects []*object     // every object of this level, the root's first
 	sealed  bool          // some object shows or masks sealed cells
+	// after are the statements of pages that begin at a cursor, by which of its values are null: those shape the SQL.
+	after sync.Map
 }
 
 // joined is a to-one edge: LEFT JOIN with the target's row predicates in ON, so that a hidden target looks like none.
@@ -104,6 +108,7 @@ type connection struct {
 	// backward turns the order round: the page is the last rows before the cursor, shown in the order asked for.
 	backward bool
 	bind     string // what a cursor of this connection is bound to
+	terms    int    // sort values in it
 	items    []connItem
 	level    *level // nil when no row is asked for
 	empty    bool   // no row exists for the request
@@ -348,6 +353,7 @@ func (p *planner) toMany(lv *level, o *object, field *ir.Field, cell *policy.Cel
 		c.empty = true
 	}
 	lv.idOf(o)
+	lv.below = append(lv.below, c)
 	if !c.empty {
 		lv.conns = append(lv.conns, c)
 	}
@@ -382,7 +388,7 @@ func (p *planner) connection(t *ir.Type, f graphql.CollectedField, path string, 
 	where := p.asMap("where", args["where"])
 	lv.where = append(lv.where, p.filter(t, lv.alias, where))
 	lv.order = p.order(lv, args["orderBy"])
-	c.bind = p.binding(t, where, lv.order)
+	c.bind, c.terms = p.binding(t, where, lv.order), len(lv.order)
 
 	var nodes bool
 	c.items = p.connItems(lv, f.Selections, t.Name+"Connection", path, &nodes, map[string]connItemKind{

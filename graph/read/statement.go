@@ -74,13 +74,12 @@ func (e *Engine) build(lv *level, extra []fragment, finish func(*entsql.Selector
 // limit is one more than the page, so that hasNextPage needs no count.
 func limitOf(c *connection) arg { return constant{int64(c.first) + 1} }
 
-// statementOf builds the connection's statement, with the cursor's place when there is one. A cursor changes the SQL's
-// shape with its nulls, so its statement is built for it.
-func (e *Engine) statementOf(c *connection, after *keyset) (*statement, error) {
+// statementOf builds the connection's statement, for pages that begin at a cursor with these nulls when there is one.
+func (e *Engine) statementOf(c *connection, after *nullMask) (*statement, error) {
 	lv := c.level
 	var extra []fragment
 	if after != nil {
-		extra = append(extra, beyond(lv.order, lv.alias, *after, c.backward))
+		extra = append(extra, beyond(lv, *after, c.backward))
 	}
 	order := orderSQL(lv.order, lv.alias, c.backward)
 	if c.edge == nil {
