@@ -39,12 +39,20 @@ func (r *queryResolver) Accounts(ctx context.Context, _ *int, _ *string, _ *int,
 	return one[model.AccountConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) AccountsAggregate(ctx context.Context, _ map[string]any) ([]*model.AccountAggregate, error) {
+	return several[model.AccountAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) Activity(ctx context.Context, _ string) (*model.Activity, error) {
 	return one[model.Activity](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) Activities(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ActivityConnection, error) {
 	return one[model.ActivityConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) ActivitiesAggregate(ctx context.Context, _ map[string]any) ([]*model.ActivityAggregate, error) {
+	return several[model.ActivityAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *queryResolver) Task(ctx context.Context, _ string) (*model.Task, error) {
@@ -55,12 +63,20 @@ func (r *queryResolver) Tasks(ctx context.Context, _ *int, _ *string, _ *int, _ 
 	return one[model.TaskConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) TasksAggregate(ctx context.Context, _ map[string]any) ([]*model.TaskAggregate, error) {
+	return several[model.TaskAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) Note(ctx context.Context, _ string) (*model.Note, error) {
 	return one[model.Note](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) Notes(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.NoteConnection, error) {
 	return one[model.NoteConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) NotesAggregate(ctx context.Context, _ map[string]any) ([]*model.NoteAggregate, error) {
+	return several[model.NoteAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *queryResolver) Campaign(ctx context.Context, _ string) (*model.Campaign, error) {
@@ -71,12 +87,20 @@ func (r *queryResolver) Campaigns(ctx context.Context, _ *int, _ *string, _ *int
 	return one[model.CampaignConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) CampaignsAggregate(ctx context.Context, _ map[string]any) ([]*model.CampaignAggregate, error) {
+	return several[model.CampaignAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) CampaignMember(ctx context.Context, _ string) (*model.CampaignMember, error) {
 	return one[model.CampaignMember](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) CampaignMembers(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.CampaignMemberConnection, error) {
 	return one[model.CampaignMemberConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) CampaignMembersAggregate(ctx context.Context, _ map[string]any) ([]*model.CampaignMemberAggregate, error) {
+	return several[model.CampaignMemberAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *queryResolver) Contact(ctx context.Context, _ string) (*model.Contact, error) {
@@ -87,12 +111,20 @@ func (r *queryResolver) Contacts(ctx context.Context, _ *int, _ *string, _ *int,
 	return one[model.ContactConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) ContactsAggregate(ctx context.Context, _ map[string]any) ([]*model.ContactAggregate, error) {
+	return several[model.ContactAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) Product(ctx context.Context, _ string) (*model.Product, error) {
 	return one[model.Product](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) Products(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.ProductConnection, error) {
 	return one[model.ProductConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) ProductsAggregate(ctx context.Context, _ map[string]any) ([]*model.ProductAggregate, error) {
+	return several[model.ProductAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *queryResolver) Deal(ctx context.Context, _ string) (*model.Deal, error) {
@@ -103,12 +135,20 @@ func (r *queryResolver) Deals(ctx context.Context, _ *int, _ *string, _ *int, _ 
 	return one[model.DealConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) DealsAggregate(ctx context.Context, _ map[string]any) ([]*model.DealAggregate, error) {
+	return several[model.DealAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) Lead(ctx context.Context, _ string) (*model.Lead, error) {
 	return one[model.Lead](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) Leads(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.LeadConnection, error) {
 	return one[model.LeadConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) LeadsAggregate(ctx context.Context, _ map[string]any) ([]*model.LeadAggregate, error) {
+	return several[model.LeadAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *queryResolver) Team(ctx context.Context, _ string) (*model.Team, error) {
@@ -119,6 +159,10 @@ func (r *queryResolver) Teams(ctx context.Context, _ *int, _ *string, _ *int, _ 
 	return one[model.TeamConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) TeamsAggregate(ctx context.Context, _ map[string]any) ([]*model.TeamAggregate, error) {
+	return several[model.TeamAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) User(ctx context.Context, _ string) (*model.User, error) {
 	return one[model.User](r.Reads.Resolve(ctx))
 }
@@ -127,12 +171,20 @@ func (r *queryResolver) Users(ctx context.Context, _ *int, _ *string, _ *int, _ 
 	return one[model.UserConnection](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) UsersAggregate(ctx context.Context, _ map[string]any) ([]*model.UserAggregate, error) {
+	return several[model.UserAggregate](r.Reads.ResolveList(ctx))
+}
+
 func (r *queryResolver) Ticket(ctx context.Context, _ string) (*model.Ticket, error) {
 	return one[model.Ticket](r.Reads.Resolve(ctx))
 }
 
 func (r *queryResolver) Tickets(ctx context.Context, _ *int, _ *string, _ *int, _ *string, _ map[string]any, _ []map[string]any) (*model.TicketConnection, error) {
 	return one[model.TicketConnection](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) TicketsAggregate(ctx context.Context, _ map[string]any) ([]*model.TicketAggregate, error) {
+	return several[model.TicketAggregate](r.Reads.ResolveList(ctx))
 }
 
 func (r *mutationResolver) GiveConsent(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
@@ -316,7 +368,16 @@ func abstract[I any](o read.Object, err error) (I, error) {
 	return any(&o).(I), nil
 }
 
-// many names a list of encoded objects.
+// several names a list of encoded objects, none of which is null.
+func several[T ~struct{ read.Object }](os []read.Object, err error) ([]*T, error) {
+	out := make([]*T, len(os))
+	for i := range os {
+		out[i] = &T{Object: os[i]}
+	}
+	return out, err
+}
+
+// many names a list of encoded objects of any type.
 func many[I any](os []read.Object, err error) ([]I, error) {
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package codegen
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
@@ -23,7 +24,13 @@ func objectNames(s *ir.Schema) []string {
 		names = append(names, t.Name)
 		if t.Entity {
 			names = append(names, api.Connection(t), api.Edge(t),
-				api.CreatePayload(t), api.UpdatePayload(t), api.DeletePayload(t))
+				api.CreatePayload(t), api.UpdatePayload(t), api.DeletePayload(t), api.Aggregate(t))
+			if slices.ContainsFunc(t.Fields, api.Groupable) {
+				names = append(names, api.AggregateKey(t))
+			}
+			for _, fig := range api.Figures(t) {
+				names = append(names, fig.Type)
+			}
 		}
 	}
 	sort.Strings(names)

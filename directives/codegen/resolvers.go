@@ -42,6 +42,8 @@ func (x *executor) resolvers() (File, error) {
 			engine = "r.Writes"
 		}
 		switch {
+		case r.list && !r.iface:
+			w.line("return several[model.%s](%s.ResolveList(ctx))", r.elem, engine)
 		case r.list:
 			w.line("return many[model.%s](%s.ResolveList(ctx))", r.elem, engine)
 		case r.iface:
@@ -69,7 +71,16 @@ func abstract[I any](o read.Object, err error) (I, error) {
 	return any(&o).(I), nil
 }
 
-// many names a list of encoded objects.
+// several names a list of encoded objects, none of which is null.
+func several[T ~struct{ read.Object }](os []read.Object, err error) ([]*T, error) {
+	out := make([]*T, len(os))
+	for i := range os {
+		out[i] = &T{Object: os[i]}
+	}
+	return out, err
+}
+
+// many names a list of encoded objects of any type.
 func many[I any](os []read.Object, err error) ([]I, error) {
 	if err != nil {
 		return nil, err

@@ -43,6 +43,7 @@ func API(s *ir.Schema) File {
 			w.connection(t)
 			w.where(t)
 			w.order(t)
+			w.aggregate(t)
 			w.inputs(t)
 			w.payloads(t)
 		}
@@ -181,7 +182,64 @@ enum OrderDirection {
   ASC
   DESC
 }
+
+"By what dates are grouped."
+enum CalendarUnit {
+  YEAR
+  MONTH
+  DAY
+}
 `)
+}
+
+// aggregate offers counts and figures of groups. What a group has in common is what is selected of groupBy: it need not be
+// said twice.
+func (w *sdl) aggregate(t *ir.Type) {
+	figures := api.Figures(t)
+	var keys []*ir.Field
+	for _, f := range t.Fields {
+		if api.Groupable(f) {
+			keys = append(keys, f)
+		}
+	}
+	w.line(`"Rows of %s that have in common what is selected of groupBy: all of them, if nothing is."`, t.Plural)
+	w.line("type %s {", api.Aggregate(t))
+	if keys != nil {
+		w.line(`  "What the rows of the group have in common, in UTC where it is a date. To group by a field is to read it."`)
+		w.line("  groupBy: %s!", api.AggregateKey(t))
+	}
+	w.line(`  "How many rows there are in the group."`)
+	w.line("  count: Int!")
+	for _, fig := range figures {
+		w.line("  %q", fig.Desc)
+		w.line("  %s: %s!", fig.Name, fig.Type)
+	}
+	w.line("}")
+	w.line("")
+	if keys != nil {
+		w.line("type %s {", api.AggregateKey(t))
+		for _, f := range keys {
+			w.desc("  ", f.Desc)
+			switch {
+			case f.Kind == ir.ToOne:
+				w.line("  %s: %s", f.Name, api.AggregateKey(f.Edge.Target))
+			case api.Dated(f):
+				w.line("  %s(by: %s! = MONTH): String", f.Name, api.CalendarUnit)
+			default:
+				w.line("  %s: %s", f.Name, f.Type.Name)
+			}
+		}
+		w.line("}")
+		w.line("")
+	}
+	for _, fig := range figures {
+		w.line("type %s {", fig.Type)
+		for _, f := range fig.Fields {
+			w.line("  %s: %s", f.Field.Name, f.Type)
+		}
+		w.line("}")
+		w.line("")
+	}
 }
 
 func (w *sdl) enum(e *ir.Enum) {
@@ -450,6 +508,7 @@ func (w *sdl) query() {
 	for _, t := range w.schema.Entities() {
 		w.line("  %s(id: ID!): %s", t.Singular, t.Name)
 		w.line("  %s%s: %s!", t.Plural, listArgs(t), api.Connection(t))
+		w.line("  %s(where: %s): [%s!]!", api.AggregateField(t), api.Where(t), api.Aggregate(t))
 	}
 	w.operations(w.schema.Queries)
 	w.line("}")

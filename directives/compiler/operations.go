@@ -57,7 +57,7 @@ func (c *compiler) rootFields(root string) map[string]string {
 		if !t.Entity {
 			continue
 		}
-		names := []string{t.Singular, t.Plural}
+		names := []string{t.Singular, t.Plural, t.Plural + "Aggregate"}
 		if root == "Mutation" {
 			names = []string{"create" + t.Name, "update" + t.Name, "delete" + t.Name}
 		}

@@ -46,7 +46,7 @@ func (c *compiler) storage() {
 		default:
 			tables[t.Table] = t
 		}
-		for _, root := range []string{t.Singular, t.Plural} {
+		for _, root := range []string{t.Singular, t.Plural, t.Plural + "Aggregate"} {
 			if other := roots[root]; other != nil && other != t {
 				c.report(ruleClash, c.typ(t), fmt.Sprintf("%s and %s would both be read as %s", other.Name, t.Name, root), "rename one of them")
 			} else if slices.Contains(reservedOperations["Query"], root) {

@@ -31,6 +31,7 @@ const (
 	ReasonPurposeConsent   Reason = "PURPOSE_CONSENT"   // the purpose rests on consent, and the subject has not given it
 	ReasonConsent          Reason = "CONSENT"           // a further consent is missing
 	ReasonClearance        Reason = "CLEARANCE"         // the role's clearance does not cover category and sensitivity
+	ReasonSmallGroup       Reason = "SMALL_GROUP"       // too few people for an aggregate to tell about them
 	ReasonPurposeClearance Reason = "PURPOSE_CLEARANCE" // the role may not work for the purpose at all
 )
 

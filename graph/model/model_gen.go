@@ -20,6 +20,72 @@ func (o *Account) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// AccountAggregate is an encoded AccountAggregate.
+type AccountAggregate struct{ read.Object }
+
+func (o AccountAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// AccountAggregateAvg is an encoded AccountAggregateAvg.
+type AccountAggregateAvg struct{ read.Object }
+
+func (o AccountAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// AccountAggregateGroup is an encoded AccountAggregateGroup.
+type AccountAggregateGroup struct{ read.Object }
+
+func (o AccountAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// AccountAggregateMax is an encoded AccountAggregateMax.
+type AccountAggregateMax struct{ read.Object }
+
+func (o AccountAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// AccountAggregateMin is an encoded AccountAggregateMin.
+type AccountAggregateMin struct{ read.Object }
+
+func (o AccountAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// AccountAggregateSum is an encoded AccountAggregateSum.
+type AccountAggregateSum struct{ read.Object }
+
+func (o AccountAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // AccountConnection is an encoded AccountConnection.
 type AccountConnection struct{ read.Object }
 
@@ -50,6 +116,72 @@ func (o Activity) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *Activity) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregate is an encoded ActivityAggregate.
+type ActivityAggregate struct{ read.Object }
+
+func (o ActivityAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregateAvg is an encoded ActivityAggregateAvg.
+type ActivityAggregateAvg struct{ read.Object }
+
+func (o ActivityAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregateGroup is an encoded ActivityAggregateGroup.
+type ActivityAggregateGroup struct{ read.Object }
+
+func (o ActivityAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregateMax is an encoded ActivityAggregateMax.
+type ActivityAggregateMax struct{ read.Object }
+
+func (o ActivityAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregateMin is an encoded ActivityAggregateMin.
+type ActivityAggregateMin struct{ read.Object }
+
+func (o ActivityAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityAggregateSum is an encoded ActivityAggregateSum.
+type ActivityAggregateSum struct{ read.Object }
+
+func (o ActivityAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -86,6 +218,72 @@ func (o *Campaign) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// CampaignAggregate is an encoded CampaignAggregate.
+type CampaignAggregate struct{ read.Object }
+
+func (o CampaignAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignAggregateAvg is an encoded CampaignAggregateAvg.
+type CampaignAggregateAvg struct{ read.Object }
+
+func (o CampaignAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignAggregateGroup is an encoded CampaignAggregateGroup.
+type CampaignAggregateGroup struct{ read.Object }
+
+func (o CampaignAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignAggregateMax is an encoded CampaignAggregateMax.
+type CampaignAggregateMax struct{ read.Object }
+
+func (o CampaignAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignAggregateMin is an encoded CampaignAggregateMin.
+type CampaignAggregateMin struct{ read.Object }
+
+func (o CampaignAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignAggregateSum is an encoded CampaignAggregateSum.
+type CampaignAggregateSum struct{ read.Object }
+
+func (o CampaignAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // CampaignConnection is an encoded CampaignConnection.
 type CampaignConnection struct{ read.Object }
 
@@ -116,6 +314,50 @@ func (o CampaignMember) MarshalGQLContext(ctx context.Context, w io.Writer) erro
 }
 
 func (o *CampaignMember) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignMemberAggregate is an encoded CampaignMemberAggregate.
+type CampaignMemberAggregate struct{ read.Object }
+
+func (o CampaignMemberAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignMemberAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignMemberAggregateGroup is an encoded CampaignMemberAggregateGroup.
+type CampaignMemberAggregateGroup struct{ read.Object }
+
+func (o CampaignMemberAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignMemberAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignMemberAggregateMax is an encoded CampaignMemberAggregateMax.
+type CampaignMemberAggregateMax struct{ read.Object }
+
+func (o CampaignMemberAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignMemberAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// CampaignMemberAggregateMin is an encoded CampaignMemberAggregateMin.
+type CampaignMemberAggregateMin struct{ read.Object }
+
+func (o CampaignMemberAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignMemberAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -171,6 +413,72 @@ func (o Contact) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *Contact) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregate is an encoded ContactAggregate.
+type ContactAggregate struct{ read.Object }
+
+func (o ContactAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregateAvg is an encoded ContactAggregateAvg.
+type ContactAggregateAvg struct{ read.Object }
+
+func (o ContactAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregateGroup is an encoded ContactAggregateGroup.
+type ContactAggregateGroup struct{ read.Object }
+
+func (o ContactAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregateMax is an encoded ContactAggregateMax.
+type ContactAggregateMax struct{ read.Object }
+
+func (o ContactAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregateMin is an encoded ContactAggregateMin.
+type ContactAggregateMin struct{ read.Object }
+
+func (o ContactAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactAggregateSum is an encoded ContactAggregateSum.
+type ContactAggregateSum struct{ read.Object }
+
+func (o ContactAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -350,6 +658,72 @@ func (o *Deal) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// DealAggregate is an encoded DealAggregate.
+type DealAggregate struct{ read.Object }
+
+func (o DealAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// DealAggregateAvg is an encoded DealAggregateAvg.
+type DealAggregateAvg struct{ read.Object }
+
+func (o DealAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// DealAggregateGroup is an encoded DealAggregateGroup.
+type DealAggregateGroup struct{ read.Object }
+
+func (o DealAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// DealAggregateMax is an encoded DealAggregateMax.
+type DealAggregateMax struct{ read.Object }
+
+func (o DealAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// DealAggregateMin is an encoded DealAggregateMin.
+type DealAggregateMin struct{ read.Object }
+
+func (o DealAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// DealAggregateSum is an encoded DealAggregateSum.
+type DealAggregateSum struct{ read.Object }
+
+func (o DealAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // DealConnection is an encoded DealConnection.
 type DealConnection struct{ read.Object }
 
@@ -526,6 +900,50 @@ func (o *Lead) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// LeadAggregate is an encoded LeadAggregate.
+type LeadAggregate struct{ read.Object }
+
+func (o LeadAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *LeadAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// LeadAggregateGroup is an encoded LeadAggregateGroup.
+type LeadAggregateGroup struct{ read.Object }
+
+func (o LeadAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *LeadAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// LeadAggregateMax is an encoded LeadAggregateMax.
+type LeadAggregateMax struct{ read.Object }
+
+func (o LeadAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *LeadAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// LeadAggregateMin is an encoded LeadAggregateMin.
+type LeadAggregateMin struct{ read.Object }
+
+func (o LeadAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *LeadAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // LeadConnection is an encoded LeadConnection.
 type LeadConnection struct{ read.Object }
 
@@ -567,6 +985,50 @@ func (o Note) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *Note) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// NoteAggregate is an encoded NoteAggregate.
+type NoteAggregate struct{ read.Object }
+
+func (o NoteAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoteAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// NoteAggregateGroup is an encoded NoteAggregateGroup.
+type NoteAggregateGroup struct{ read.Object }
+
+func (o NoteAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoteAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// NoteAggregateMax is an encoded NoteAggregateMax.
+type NoteAggregateMax struct{ read.Object }
+
+func (o NoteAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoteAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// NoteAggregateMin is an encoded NoteAggregateMin.
+type NoteAggregateMin struct{ read.Object }
+
+func (o NoteAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoteAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -614,6 +1076,72 @@ func (o *Product) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// ProductAggregate is an encoded ProductAggregate.
+type ProductAggregate struct{ read.Object }
+
+func (o ProductAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ProductAggregateAvg is an encoded ProductAggregateAvg.
+type ProductAggregateAvg struct{ read.Object }
+
+func (o ProductAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ProductAggregateGroup is an encoded ProductAggregateGroup.
+type ProductAggregateGroup struct{ read.Object }
+
+func (o ProductAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ProductAggregateMax is an encoded ProductAggregateMax.
+type ProductAggregateMax struct{ read.Object }
+
+func (o ProductAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ProductAggregateMin is an encoded ProductAggregateMin.
+type ProductAggregateMin struct{ read.Object }
+
+func (o ProductAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ProductAggregateSum is an encoded ProductAggregateSum.
+type ProductAggregateSum struct{ read.Object }
+
+func (o ProductAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // ProductConnection is an encoded ProductConnection.
 type ProductConnection struct{ read.Object }
 
@@ -644,6 +1172,50 @@ func (o Task) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *Task) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TaskAggregate is an encoded TaskAggregate.
+type TaskAggregate struct{ read.Object }
+
+func (o TaskAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TaskAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TaskAggregateGroup is an encoded TaskAggregateGroup.
+type TaskAggregateGroup struct{ read.Object }
+
+func (o TaskAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TaskAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TaskAggregateMax is an encoded TaskAggregateMax.
+type TaskAggregateMax struct{ read.Object }
+
+func (o TaskAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TaskAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TaskAggregateMin is an encoded TaskAggregateMin.
+type TaskAggregateMin struct{ read.Object }
+
+func (o TaskAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TaskAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -680,6 +1252,50 @@ func (o *Team) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// TeamAggregate is an encoded TeamAggregate.
+type TeamAggregate struct{ read.Object }
+
+func (o TeamAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TeamAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TeamAggregateGroup is an encoded TeamAggregateGroup.
+type TeamAggregateGroup struct{ read.Object }
+
+func (o TeamAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TeamAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TeamAggregateMax is an encoded TeamAggregateMax.
+type TeamAggregateMax struct{ read.Object }
+
+func (o TeamAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TeamAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TeamAggregateMin is an encoded TeamAggregateMin.
+type TeamAggregateMin struct{ read.Object }
+
+func (o TeamAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TeamAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // TeamConnection is an encoded TeamConnection.
 type TeamConnection struct{ read.Object }
 
@@ -710,6 +1326,72 @@ func (o Ticket) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *Ticket) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregate is an encoded TicketAggregate.
+type TicketAggregate struct{ read.Object }
+
+func (o TicketAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregateAvg is an encoded TicketAggregateAvg.
+type TicketAggregateAvg struct{ read.Object }
+
+func (o TicketAggregateAvg) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregateAvg) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregateGroup is an encoded TicketAggregateGroup.
+type TicketAggregateGroup struct{ read.Object }
+
+func (o TicketAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregateMax is an encoded TicketAggregateMax.
+type TicketAggregateMax struct{ read.Object }
+
+func (o TicketAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregateMin is an encoded TicketAggregateMin.
+type TicketAggregateMin struct{ read.Object }
+
+func (o TicketAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketAggregateSum is an encoded TicketAggregateSum.
+type TicketAggregateSum struct{ read.Object }
+
+func (o TicketAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -886,6 +1568,50 @@ func (o User) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *User) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// UserAggregate is an encoded UserAggregate.
+type UserAggregate struct{ read.Object }
+
+func (o UserAggregate) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UserAggregate) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// UserAggregateGroup is an encoded UserAggregateGroup.
+type UserAggregateGroup struct{ read.Object }
+
+func (o UserAggregateGroup) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UserAggregateGroup) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// UserAggregateMax is an encoded UserAggregateMax.
+type UserAggregateMax struct{ read.Object }
+
+func (o UserAggregateMax) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UserAggregateMax) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// UserAggregateMin is an encoded UserAggregateMin.
+type UserAggregateMin struct{ read.Object }
+
+func (o UserAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UserAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/directives/predicate"
@@ -50,6 +52,7 @@ type Config struct {
 	Consents Consents         // nil: `me { consents }` is empty
 	PageSize int              // rows of a page without `first`; default 25
 	MaxPage  int              // default 1000
+	MinGroup int              // people an aggregate must be about to be told, and by which two must differ; default 10
 	Plans    int              // cached plans; default 1024
 	Trace    func(sql string) // called with each statement, never with its parameters; nil: none
 }
@@ -67,6 +70,8 @@ type Engine struct {
 	consents    Consents
 	pageSize    int
 	maxPage     int
+	minGroup    int64
+	disclosed   disclosures
 	trace       func(string)
 	consentBits policy.State
 	satisfies   map[*ir.Type][]string
@@ -89,6 +94,7 @@ const (
 	rootNode
 	rootNodes
 	rootMe
+	rootAggregate
 )
 
 // New returns an engine for a compiled schema and the store generated from it.
@@ -106,6 +112,7 @@ func New(c Config) (*Engine, error) {
 	if e.maxPage == 0 {
 		e.maxPage = 1000
 	}
+	e.minGroup = int64(cmp.Or(c.MinGroup, 10))
 	if c.Plans == 0 {
 		c.Plans = 1024
 	}
@@ -114,6 +121,7 @@ func New(c Config) (*Engine, error) {
 		if t.Entity {
 			e.roots[t.Singular] = root{rootGet, t}
 			e.roots[t.Plural] = root{rootList, t}
+			e.roots[api.AggregateField(t)] = root{rootAggregate, t}
 		}
 	}
 	for _, u := range c.Schema.Unions {
@@ -160,7 +168,8 @@ func (e *Engine) Resolve(ctx context.Context) (o Object, err error) {
 	}
 }
 
-// ResolveList answers `nodes`: one object per id, null where there is none.
+// ResolveList answers root fields that are lists: `nodes`, one object per id, null where there is none; and aggregates, one
+// object per group.
 func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
 	defer recovered(&err)
 	s, err := SessionFrom(ctx)
@@ -169,6 +178,9 @@ func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
 	}
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
+	if root := e.roots[f.Name]; root.kind == rootAggregate {
+		return e.aggregate(ctx, s, op, f, root.typ)
+	}
 	list := asList(Arguments(f, op.Variables)["ids"])
 	if len(list) > e.maxPage {
 		return nil, FailField(CodePageTooLarge, "ids", fmt.Sprintf("at most %d ids at once", e.maxPage))

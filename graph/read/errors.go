@@ -17,6 +17,7 @@ const (
 	CodeFieldNotWritable  = "FIELD_NOT_WRITABLE"
 	CodeInvalidCursor     = "INVALID_CURSOR"
 	CodePageTooLarge      = "PAGE_TOO_LARGE"
+	CodeAggregateBudget   = "AGGREGATE_BUDGET"
 	CodeConflict          = "CONFLICT"
 	CodeUnavailable       = "UNAVAILABLE"
 	CodeInternal          = "INTERNAL"

@@ -120,9 +120,10 @@ type connection struct {
 
 // plan is an operation's root field, compiled for one Request and one shape of variables.
 type plan struct {
-	level *level
-	conn  *connection
-	notes []noted
+	level     *level
+	conn      *connection
+	aggregate *aggregate
+	notes     []noted
 }
 
 // planner compiles selections. It collects the first error and goes on without harm.

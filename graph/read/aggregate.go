@@ -1,0 +1,499 @@
+package read
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/directives/predicate"
+)
+
+// aggregate is a root field that counts rows in groups: one statement with GROUP BY.
+//
+// To group by a field or to sum it up is to read it. A field that would not be revealed is refused with the one fixed
+// error of filters; where a field is revealed row by row, the rows where it is not count as having none.
+//
+// Threat: a figure about few people is a figure about each of them, and two figures that differ by few people tell about
+// those few. So groups of fewer than Engine.minGroup people do not exist, nor do groups that an earlier answer to the same
+// viewer would single somebody out from (see disclosures).
+type aggregate struct {
+	typ      *ir.Type
+	where    fragment
+	alias    string
+	personal bool // groups are of people
+	keys     []aggregateKey
+	measures []fragment
+	items    []aggregateItem
+	st       *statement // counts people by a sketch where the database can, see sketch
+	exact    *statement // counts people one by one; nil when st does
+	bind     string     // what is asked, but for the figures
+}
+
+// aggregateKey is one thing the rows of a group have in common.
+type aggregateKey struct {
+	expr  fragment
+	field *ir.Field
+	unit  string // of dates: YEAR, MONTH, DAY
+}
+
+type aggregateItemKind uint8
+
+const (
+	aggTypename aggregateItemKind = iota
+	aggObject
+	aggCount
+	aggKey
+	aggSum
+	aggAvg
+	aggValue
+)
+
+// aggregateItem is one response key.
+type aggregateItem struct {
+	kind  aggregateItemKind
+	key   string
+	text  string // of aggTypename
+	items []aggregateItem
+	field *ir.Field
+	col   int // position among keys, or among measures
+}
+
+// maxGroups bounds the groups of an answer.
+const maxGroups = 10000
+
+// columns before the keys: rows and people.
+const (
+	aggRows = iota
+	aggPeople
+	aggFirstKey
+)
+
+// aggregate answers the root field of ctx.
+func (e *Engine) aggregate(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type) ([]Object, error) {
+	path := pathOf(ctx)
+	pl, err := e.planned(s, op, f, t, path, func(p *planner) error { return p.aggregate(t, f, path) })
+	if err != nil {
+		return nil, err
+	}
+	a := pl.aggregate
+	r := e.newRun(ctx, s, pl)
+	var groups [][]cell
+	if a.st != nil {
+		if groups, err = e.groups(r, a); err != nil {
+			return nil, err
+		}
+	}
+	enc := &encoder{r: r}
+	out := make([]Object, len(groups))
+	for i, g := range groups {
+		enc.buf = nil
+		enc.group(a, a.items, g)
+		out[i] = Object{json: enc.buf}
+	}
+	if enc.err != nil {
+		return nil, enc.err
+	}
+	s.Notes.add(notesOf(pl.notes, r.saw, s.Principal)...)
+	return out, nil
+}
+
+// groups fetches the groups that may be shown, in the order of their keys.
+func (e *Engine) groups(r *run, a *aggregate) ([][]cell, error) {
+	if !a.personal {
+		return r.groupsOf(a, a.st)
+	}
+	db, done, err := e.snapshot(r.ctx) // what is compared must be one state
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	r.db = db
+	groups, err := r.groupsOf(a, a.st)
+	if err != nil {
+		return nil, err
+	}
+	if a.exact != nil && slices.ContainsFunc(groups, func(g []cell) bool { return e.maybeSmall(g[aggPeople]) }) {
+		if groups, err = r.groupsOf(a, a.exact); err != nil {
+			return nil, err
+		}
+		groups = e.large(a.typ, groups)
+	} else if a.exact == nil {
+		groups = e.large(a.typ, groups)
+	}
+	return e.disclosed.limit(r, a, groups)
+}
+
+// maybeSmall reports whether a sketch leaves open that there are too few people. No bit at all means nobody.
+func (e *Engine) maybeSmall(sketch cell) bool {
+	n := int64(bits.OnesCount64(uint64(sketch.n)))
+	return n > 0 && n < e.minGroup
+}
+
+// large drops groups of too few people, and then the smallest of the others until those dropped are enough people
+// together: else what all groups lack of the whole would be one more group, of those few.
+func (e *Engine) large(t *ir.Type, groups [][]cell) [][]cell {
+	small := map[int]bool{}
+	var hidden int64
+	drop := func(i int) {
+		small[i] = true
+		if n := groups[i][aggPeople].n; t.Subject {
+			hidden += n
+		} else {
+			hidden = max(hidden, n) // the same people may be in several groups
+		}
+	}
+	for i, g := range groups {
+		if n := g[aggPeople].n; n > 0 && n < e.minGroup {
+			drop(i)
+		}
+	}
+	for len(small) > 0 && hidden < e.minGroup && len(small) < len(groups) {
+		next := -1
+		for i, g := range groups {
+			if !small[i] && (next < 0 || g[aggPeople].n < groups[next][aggPeople].n) {
+				next = i
+			}
+		}
+		drop(next)
+	}
+	var out [][]cell
+	for i, g := range groups {
+		if !small[i] {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// groupsOf runs a statement of a.
+func (r *run) groupsOf(a *aggregate, st *statement) ([][]cell, error) {
+	groups, err := r.query(st, aggFirstKey+len(a.keys)+len(a.measures))
+	if err != nil {
+		return nil, err
+	}
+	if len(groups) > maxGroups {
+		return nil, Fail(CodePageTooLarge, fmt.Sprintf("more than %d groups: group by fewer fields, or by coarser ones", maxGroups))
+	}
+	if len(a.keys) == 0 && len(groups) == 1 && groups[0][aggRows].n == 0 && a.personal {
+		return nil, nil // of nobody there is nothing to say
+	}
+	slices.SortFunc(groups, func(x, y []cell) int { return compareKeys(a.keyOf(x), a.keyOf(y)) })
+	return groups, nil
+}
+
+func (a *aggregate) keyOf(g []cell) []cell { return g[aggFirstKey : aggFirstKey+len(a.keys)] }
+
+// compareKeys orders keys as lists order values: texts by code point, nulls last.
+func compareKeys(x, y []cell) int {
+	for i := range x {
+		a, b := x[i], y[i]
+		if a.null() != b.null() {
+			if a.null() {
+				return 1
+			}
+			return -1
+		}
+		c := cmp.Or(cmp.Compare(a.n, b.n), strings.Compare(a.s, b.s))
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// aggregate compiles the root field.
+func (p *planner) aggregate(t *ir.Type, f graphql.CollectedField, path string) error {
+	lv := p.newLevel(t)
+	p.noteRows(lv.rows, path)
+	a := &aggregate{typ: t, alias: lv.alias, personal: t.Personal()}
+	p.plan.aggregate = a
+	p.path = path
+	where := p.asMap("where", Arguments(f, p.op.Variables)["where"])
+	lv.where = append(lv.where, p.filter(t, lv.alias, where))
+	a.items = p.aggregateItems(a, f.Selections, path)
+	if p.err != nil || !lv.rows.Allowed || p.req.LimitedToSubject() && !t.Personal() {
+		return p.err
+	}
+	if a.personal {
+		p.note(noted{path: path, field: t.Name, rows: &policy.Explanation{
+			Outcome: policy.Withhold, Rule: "@subject", Reason: policy.ReasonSmallGroup,
+			Text: fmt.Sprintf("Groups of fewer than %d people are left out, and groups that differ by fewer from an earlier answer.", p.e.minGroup),
+		}})
+	}
+	a.where = and(lv.where...)
+	a.bind = p.binding(t, where, nil)
+	for _, k := range a.keys {
+		a.bind += "\x00" + k.expr.sql + "\x00" + k.unit
+	}
+	var err error
+	people := text("0")
+	if a.personal {
+		people = p.sql.people(t, lv.alias)
+		if p.sql.dialect == predicate.Postgres {
+			if a.exact, err = p.e.groupStatement(a, text("COUNT(DISTINCT "+people.sql+")")); err != nil {
+				return err
+			}
+			people = sketch(people)
+		} else {
+			people = text("COUNT(DISTINCT " + people.sql + ")")
+		}
+	}
+	a.st, err = p.e.groupStatement(a, people)
+	return err
+}
+
+// people is the expression of the person a row is about. Of several owners one stands for the row.
+func (s sqlFor) people(t *ir.Type, alias string) fragment {
+	owners := s.owned(t, alias, "subject_id")
+	if len(owners) == 1 {
+		return text(owners[0])
+	}
+	return text("COALESCE(" + strings.Join(owners, ", ") + ")")
+}
+
+// sketch sets one of 64 bits for each person, so that the bits that are set are a lower bound of their number: enough to
+// see that a large group is large, without the sort that counting different people takes.
+func sketch(people fragment) fragment {
+	return text("COALESCE(BIT_OR(1::bigint << (uuid_hash(" + people.sql + ") & 63)), 0)")
+}
+
+func (e *Engine) groupStatement(a *aggregate, people fragment) (*statement, error) {
+	lv := &level{typ: a.typ, alias: a.alias, where: []fragment{a.where}, selects: []fragment{text("COUNT(*)"), people}}
+	for _, k := range a.keys {
+		lv.selects = append(lv.selects, k.expr)
+	}
+	lv.selects = append(lv.selects, a.measures...)
+	st, err := e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return nil, err
+	}
+	st.sql += groupBy(aggFirstKey, len(a.keys)) + " LIMIT " + strconv.Itoa(maxGroups+1)
+	return st, nil
+}
+
+// groupBy groups by n columns of the result, the first of which is at from.
+func groupBy(from, n int) string {
+	if n == 0 {
+		return ""
+	}
+	by := make([]string, n)
+	for i := range by {
+		by[i] = strconv.Itoa(from + 1 + i)
+	}
+	return " GROUP BY " + strings.Join(by, ", ")
+}
+
+// aggregateItems plans the selection of a group.
+func (p *planner) aggregateItems(a *aggregate, sel ast.SelectionSet, path string) []aggregateItem {
+	var out []aggregateItem
+	name := api.Aggregate(a.typ)
+	for _, f := range p.collectNamed(sel, name) {
+		it := aggregateItem{key: `"` + f.Alias + `":`}
+		switch f.Name {
+		case "__typename":
+			it.text = name
+		case "count":
+			it.kind = aggCount
+		case "groupBy":
+			it.kind, it.items = aggObject, p.keyItems(a, a.typ, f.Selections, path+"."+f.Alias, a.alias, func(f fragment) fragment { return f })
+		default:
+			it.kind, it.items = aggObject, p.figureItems(a, f, path+"."+f.Alias)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// keyItems plans what the rows of a group have in common, at the end of a chain of edges. along makes an expression over
+// the row at its end one over the group's own row.
+func (p *planner) keyItems(a *aggregate, t *ir.Type, sel ast.SelectionSet, path, alias string, along func(fragment) fragment) []aggregateItem {
+	var out []aggregateItem
+	for _, f := range p.collectNamed(sel, api.AggregateKey(t)) {
+		it := aggregateItem{key: `"` + f.Alias + `":`}
+		if f.Name == "__typename" {
+			it.text = api.AggregateKey(t)
+			out = append(out, it)
+			continue
+		}
+		field, c, ok := p.asked(t, f.Name, path+"."+f.Alias)
+		if !ok {
+			continue
+		}
+		it.field = field
+		if field.Kind == ir.ToOne {
+			it.kind = aggObject
+			it.items = p.edgeKeyItems(a, field, c, f, path+"."+f.Alias, alias, along)
+			out = append(out, it)
+			continue
+		}
+		k := aggregateKey{expr: along(p.sql.revealed(c, alias)), field: field}
+		if api.Dated(field) {
+			k.unit, _ = Arguments(f, p.op.Variables)["by"].(string)
+			k.expr = p.sql.calendar(k.expr, field, k.unit)
+		}
+		it.kind, it.col = aggKey, len(a.keys)
+		a.keys = append(a.keys, k)
+		out = append(out, it)
+	}
+	return out
+}
+
+func (p *planner) edgeKeyItems(a *aggregate, edge *ir.Field, c *policy.Cell, f graphql.CollectedField, path, alias string, along func(fragment) fragment) []aggregateItem {
+	target := edge.Edge.Target
+	rows := policy.RowsOf(target, ir.Read, p.req)
+	p.noteRows(rows, path)
+	inner := p.sql.alias("g")
+	on := and(text(column(inner, "id")+" = "+column(alias, edge.Column)), p.sql.shown(c, alias), p.sql.exist(rows, inner))
+	return p.keyItems(a, target, f.Selections, path, inner, func(f fragment) fragment {
+		return along(fragment{
+			"(SELECT " + f.sql + " FROM " + quote(target.Table) + " AS " + quote(inner) + " WHERE " + on.sql + ")",
+			slices.Concat(f.args, on.args),
+		})
+	})
+}
+
+// asked decides about a field that a group or a figure is about.
+func (p *planner) asked(t *ir.Type, name, path string) (*ir.Field, *policy.Cell, bool) {
+	field := t.Field(name)
+	if field == nil {
+		p.fail(Fail(CodeInternal, "unknown field"))
+		return nil, nil, false
+	}
+	c := policy.CellOf(field, p.req)
+	if !c.Queryable() {
+		p.fail(errNotQueryable(field.Name))
+		return nil, nil, false
+	}
+	if c.ByRow() {
+		p.note(noted{path: path, field: field.Coordinate(), rows: &policy.Explanation{
+			Outcome: policy.Withhold, Rule: c.Gated.Rule, Reason: c.Gated.Reason,
+			Text:   "Rows for which this field is not revealed count as having none.",
+			Remedy: c.Gated.Remedy,
+		}})
+	}
+	return field, &c, true
+}
+
+func (p *planner) figureItems(a *aggregate, f graphql.CollectedField, path string) []aggregateItem {
+	var fig api.Figure
+	for _, g := range api.Figures(a.typ) {
+		if g.Name == f.Name {
+			fig = g
+		}
+	}
+	var out []aggregateItem
+	for _, sub := range p.collectNamed(f.Selections, fig.Type) {
+		it := aggregateItem{key: `"` + sub.Alias + `":`}
+		if sub.Name == "__typename" {
+			it.text = fig.Type
+			out = append(out, it)
+			continue
+		}
+		field, c, ok := p.asked(a.typ, sub.Name, path+"."+sub.Alias)
+		if !ok {
+			continue
+		}
+		it.field, it.col = field, len(a.measures)
+		v := p.sql.revealed(c, a.alias)
+		switch fig.Name {
+		case "sum", "avg":
+			it.kind = map[string]aggregateItemKind{"sum": aggSum, "avg": aggAvg}[fig.Name]
+			typ := "BIGINT"
+			if field.Scalar == ir.Float {
+				typ = "DOUBLE PRECISION"
+			}
+			a.measures = append(a.measures, fragment{"CAST(SUM(" + v.sql + ") AS " + typ + ")", v.args}, fragment{"COUNT(" + v.sql + ")", v.args})
+		default:
+			it.kind = aggValue
+			a.measures = append(a.measures, fragment{strings.ToUpper(fig.Name) + "(" + v.sql + ")", v.args})
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// revealed is the value of a cell where it is revealed, else null.
+func (s sqlFor) revealed(c *policy.Cell, alias string) fragment {
+	value := column(alias, c.Field.Column)
+	cond := s.shown(c, alias)
+	if cond.empty() {
+		return text(value)
+	}
+	return fragment{"CASE WHEN " + cond.sql + " THEN " + value + " END", cond.args}
+}
+
+// calendar truncates a date to the text of its unit, ISO 8601 with reduced precision, in UTC.
+func (s sqlFor) calendar(f fragment, field *ir.Field, unit string) fragment {
+	if s.dialect == predicate.Postgres {
+		if field.Scalar == ir.DateTime {
+			f.sql = "(" + f.sql + ") AT TIME ZONE 'UTC'"
+		}
+		return fragment{"TO_CHAR(" + f.sql + ", '" + map[string]string{"YEAR": "YYYY", "MONTH": "YYYY-MM", "DAY": "YYYY-MM-DD"}[unit] + "')", f.args}
+	}
+	return fragment{fmt.Sprintf("SUBSTR(%s, 1, %d)", f.sql, map[string]int{"YEAR": 4, "MONTH": 7, "DAY": 10}[unit]), f.args}
+}
+
+// group writes one group.
+func (e *encoder) group(a *aggregate, items []aggregateItem, g []cell) {
+	e.buf = append(e.buf, '{')
+	for i, it := range items {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		e.buf = append(e.buf, it.key...)
+		measure := aggFirstKey + len(a.keys) + it.col
+		switch it.kind {
+		case aggTypename:
+			e.buf = appendString(e.buf, it.text)
+		case aggObject:
+			e.group(a, it.items, g)
+		case aggCount:
+			e.buf = strconv.AppendInt(e.buf, g[aggRows].n, 10)
+		case aggKey:
+			if k := a.keys[it.col]; k.unit != "" && !g[aggFirstKey+it.col].null() {
+				e.buf = appendString(e.buf, g[aggFirstKey+it.col].s)
+			} else {
+				e.value(it.field, g[aggFirstKey+it.col])
+			}
+		case aggSum:
+			e.value(it.field, g[measure])
+		case aggAvg:
+			e.mean(it.field, g[measure], g[measure+1].n)
+		case aggValue:
+			e.value(it.field, g[measure])
+		}
+	}
+	e.buf = append(e.buf, '}')
+}
+
+// mean divides a sum by the number of values; a Decimal is rounded half away from zero at its last place.
+func (e *encoder) mean(f *ir.Field, sum cell, n int64) {
+	if sum.null() || n == 0 {
+		e.buf = append(e.buf, "null"...)
+		return
+	}
+	switch f.Scalar {
+	case ir.Decimal:
+		half := n / 2
+		if sum.n < 0 {
+			half = -half
+		}
+		e.value(f, cell{kind: cellInt, n: (sum.n + half) / n})
+	case ir.Float:
+		e.value(f, cell{kind: cellFloat, n: int64(math.Float64bits(sum.as(ir.Float).float() / float64(n)))})
+	default:
+		e.buf = strconv.AppendFloat(e.buf, float64(sum.n)/float64(n), 'g', -1, 64)
+	}
+}

@@ -1,0 +1,285 @@
+package read
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+)
+
+// disclosures remembers what viewers were told in aggregates, for as long as it limits what they are told next.
+//
+// Threat: whoever knows a figure about many people, and the same figure about all of them but one, knows it about that
+// one (a differencing attack; Denning, Cryptography and Data Security, 1982, §6.3). So of two groups that differ by fewer
+// than minGroup people, one viewer is shown only the one they asked for first. Rows are compared, not figures: which
+// measure was asked for does not matter. A question that was answered before is answered again with the groups it had
+// then.
+//
+// What this does not do: it does not compare with sums of several earlier groups, and not with what changed in the data
+// since. It is kept in the process, so that each replica has a memory of its own.
+type disclosures struct {
+	mu      sync.Mutex
+	viewers map[string]*told
+}
+
+const (
+	disclosurePeriod = 24 * time.Hour
+	// maxTold bounds the different aggregates a viewer gets in a period: each new one is compared with all of them.
+	maxTold = 50
+	// maxViewers bounds the memory. Whom it cannot hold is told nothing: forgetting somebody would tell too much.
+	maxViewers = 10000
+)
+
+// told is what one viewer was told. Its lock is held while an answer is made, so that of two at once one is first.
+type told struct {
+	mu      sync.Mutex
+	answers []*answered
+	until   time.Time // of the last answer
+}
+
+// answered is one aggregate, with its parameters as they were then.
+type answered struct {
+	typ   *ir.Type
+	bind  string
+	where fragment
+	keys  []fragment
+	shown map[string][]cell // keys of the groups, by keyText
+	until time.Time
+}
+
+func (d *disclosures) of(viewer string, now time.Time) (*told, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t := d.viewers[viewer]; t != nil {
+		return t, nil
+	}
+	if len(d.viewers) >= maxViewers {
+		for name, t := range d.viewers {
+			if t.mu.TryLock() { // else it is at work
+				if t.until.Before(now) {
+					delete(d.viewers, name)
+				}
+				t.mu.Unlock()
+			}
+		}
+		if len(d.viewers) >= maxViewers {
+			return nil, Fail(CodeUnavailable, "too many people ask for aggregates at the moment")
+		}
+	}
+	if d.viewers == nil {
+		d.viewers = map[string]*told{}
+	}
+	t := &told{until: now.Add(disclosurePeriod)}
+	d.viewers[viewer] = t
+	return t, nil
+}
+
+// limit returns those of the groups of a that the viewer may be told, and remembers them.
+func (d *disclosures) limit(r *run, a *aggregate, groups [][]cell) ([][]cell, error) {
+	now := r.session.Now
+	t, err := d.of(r.session.Principal.ID, now)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answers = slices.DeleteFunc(t.answers, func(o *answered) bool { return o.until.Before(now) })
+	attrs, err := json.Marshal(r.session.Principal.Attrs)
+	if err != nil {
+		return nil, fmt.Errorf("compare viewers: %w", err)
+	}
+	bind := a.bind + "\x00" + string(attrs) + "\x00" + r.session.Principal.Subject.String()
+	for _, o := range t.answers {
+		if o.typ == a.typ && o.bind == bind {
+			return slices.DeleteFunc(groups, func(g []cell) bool { _, ok := o.shown[keyText(a.keyOf(g))]; return !ok }), nil
+		}
+	}
+	if len(t.answers) >= maxTold {
+		return nil, Fail(CodeAggregateBudget, fmt.Sprintf("at most %d different aggregates about people in %d hours", maxTold, int(disclosurePeriod.Hours())))
+	}
+	answer := &answered{typ: a.typ, bind: bind, where: r.freeze(a.where), shown: map[string][]cell{}, until: now.Add(disclosurePeriod)}
+	for _, k := range a.keys {
+		answer.keys = append(answer.keys, r.freeze(k.expr))
+	}
+	for _, g := range groups {
+		answer.shown[keyText(a.keyOf(g))] = a.keyOf(g)
+	}
+	for _, o := range t.answers {
+		if o.typ == a.typ && len(answer.shown) > 0 && len(o.shown) > 0 {
+			if err := r.setApart(a, o, answer); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t.answers = append(t.answers, answer)
+	t.until = answer.until
+	return slices.DeleteFunc(groups, func(g []cell) bool { _, ok := answer.shown[keyText(a.keyOf(g))]; return !ok }), nil
+}
+
+// freeze replaces parameters by their values.
+func (r *run) freeze(f fragment) fragment {
+	args := make([]arg, len(f.args))
+	for i, a := range f.args {
+		args[i] = constant{a.value(r)}
+	}
+	return fragment{f.sql, args}
+}
+
+// keyText tells keys apart. It is never outside.
+func keyText(key []cell) string {
+	var b strings.Builder
+	b.WriteByte('=')
+	for _, c := range key {
+		b.WriteString(strconv.Itoa(int(c.kind)) + ":" + strconv.FormatInt(c.n, 10) + ":" + strconv.Quote(c.s) + ";")
+	}
+	return b.String()
+}
+
+// overlap is the rows that stand in one group of the old answer and one of the new, or outside of either.
+type overlap struct {
+	old, new     string // keyText, or outside
+	rows, people int64
+}
+
+// setApart takes those groups out of answer that differ by too few people from one that o showed.
+func (r *run) setApart(a *aggregate, o, answer *answered) error {
+	all, err := r.overlaps(a, o, answer)
+	if err != nil {
+		return err
+	}
+	byOld, byNew := map[string][]overlap{}, map[string][]overlap{}
+	for _, c := range all {
+		if c.old != outside {
+			byOld[c.old] = append(byOld[c.old], c)
+		}
+		if c.new != outside {
+			byNew[c.new] = append(byNew[c.new], c)
+		}
+	}
+	for _, c := range all {
+		was, isOld := o.shown[c.old]
+		is, isNew := answer.shown[c.new]
+		if !isOld || !isNew { // groups that share no row differ by all their people
+			continue
+		}
+		var rows, most, sum int64
+		differ := func(d overlap) {
+			rows, most, sum = rows+d.rows, max(most, d.people), sum+d.people
+		}
+		for _, d := range byOld[c.old] {
+			if d.new != c.new {
+				differ(d)
+			}
+		}
+		for _, d := range byNew[c.new] {
+			if d.old != c.old {
+				differ(d)
+			}
+		}
+		k := r.e.minGroup
+		if rows == 0 || sum == 0 || most >= k {
+			continue
+		}
+		if sum >= k { // the same people may stand in several overlaps: count them
+			if sum, err = r.difference(a, o, was, answer, is); err != nil {
+				return err
+			}
+		}
+		if sum > 0 && sum < k {
+			delete(answer.shown, c.new)
+		}
+	}
+	return nil
+}
+
+// outside stands for the group of rows that are in none.
+const outside = ""
+
+// overlaps counts rows and people by the groups they stand in, of both answers.
+func (r *run) overlaps(a *aggregate, o, answer *answered) ([]overlap, error) {
+	within := func(x *answered) []fragment {
+		out := []fragment{{"CASE WHEN " + x.where.sql + " THEN 1 ELSE 0 END", x.where.args}}
+		for _, k := range x.keys {
+			out = append(out, fragment{"CASE WHEN " + x.where.sql + " THEN " + k.sql + " END", slices.Concat(x.where.args, k.args)})
+		}
+		return out
+	}
+	sides := append(within(o), within(answer)...)
+	lv := &level{typ: a.typ, alias: a.alias, where: []fragment{or(o.where, answer.where)},
+		selects: append([]fragment{text("COUNT(*)"), r.countPeople(a)}, sides...)}
+	st, err := r.e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return nil, err
+	}
+	st.sql += groupBy(2, len(sides)) + " LIMIT " + strconv.Itoa(maxGroups+1)
+	rows, err := r.query(st, 2+len(sides))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > maxGroups {
+		return nil, Fail(CodePageTooLarge, "too many groups to compare with an earlier answer: group by fewer fields, or by coarser ones")
+	}
+	out := make([]overlap, len(rows))
+	mid := 2 + 1 + len(o.keys)
+	for i, row := range rows {
+		out[i] = overlap{rows: row[0].n, people: row[1].n, old: side(row[2:mid]), new: side(row[mid:])}
+	}
+	return out, nil
+}
+
+// side reads the group of one answer: whether the row is in it, then its keys.
+func side(cells []cell) string {
+	if cells[0].n == 0 {
+		return outside
+	}
+	return keyText(cells[1:])
+}
+
+func (r *run) countPeople(a *aggregate) fragment {
+	return text("COUNT(DISTINCT " + newSQL(r.e.dialect).people(a.typ, a.alias).sql + ")")
+}
+
+// difference counts the people of the rows that stand in one of two groups, and not in the other.
+func (r *run) difference(a *aggregate, o *answered, was []cell, answer *answered, is []cell) (int64, error) {
+	in := func(x *answered, key []cell) fragment {
+		fs := []fragment{x.where}
+		for i, k := range x.keys {
+			if key[i].null() {
+				fs = append(fs, fragment{"(" + k.sql + ") IS NULL", k.args})
+			} else {
+				fs = append(fs, fragment{"(" + k.sql + ") = ?", append(slices.Clone(k.args), constant{key[i].parameter()})})
+			}
+		}
+		f := and(fs...)
+		return fragment{"CASE WHEN " + f.sql + " THEN 1 ELSE 0 END", f.args}
+	}
+	lv := &level{typ: a.typ, alias: a.alias, selects: []fragment{r.countPeople(a)}, where: []fragment{join(" <> ", in(o, was), in(answer, is))}}
+	st, err := r.e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return 0, err
+	}
+	rows, err := r.query(st, 1)
+	if err != nil {
+		return 0, err
+	}
+	return rows[0][0].n, nil
+}
+
+// parameter is the cell as a parameter that compares with the expression it came from.
+func (c cell) parameter() any {
+	switch c.kind {
+	case cellInt:
+		return c.n
+	case cellBool:
+		return c.n != 0
+	default:
+		return c.s
+	}
+}
