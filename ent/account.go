@@ -20,6 +20,8 @@ type Account struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Domain holds the value of the "domain" field.
@@ -109,7 +111,7 @@ func (*Account) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case account.FieldParentID, account.FieldOwnerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case account.FieldEmployees, account.FieldAnnualRevenue, account.FieldYearEstablished:
+		case account.FieldExternalIDInstance, account.FieldEmployees, account.FieldAnnualRevenue, account.FieldYearEstablished:
 			values[i] = new(sql.NullInt64)
 		case account.FieldExternalID, account.FieldName, account.FieldDomain, account.FieldWebsite, account.FieldIndustry, account.FieldRegion, account.FieldCountry, account.FieldCity, account.FieldPhone, account.FieldCurrency:
 			values[i] = new(sql.NullString)
@@ -144,6 +146,12 @@ func (_m *Account) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case account.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case account.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

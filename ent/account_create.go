@@ -36,6 +36,20 @@ func (_c *AccountCreate) SetNillableExternalID(v *string) *AccountCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *AccountCreate) SetExternalIDInstance(v int64) *AccountCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableExternalIDInstance(v *int64) *AccountCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *AccountCreate) SetName(v string) *AccountCreate {
 	_c.mutation.SetName(v)
@@ -356,6 +370,10 @@ func (_c *AccountCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *AccountCreate) defaults() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := account.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Currency(); !ok {
 		v := account.DefaultCurrency
 		_c.mutation.SetCurrency(v)
@@ -386,6 +404,9 @@ func (_c *AccountCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *AccountCreate) check() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Account.external_id_instance"`)}
+	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Account.name"`)}
 	}
@@ -430,6 +451,10 @@ func (_c *AccountCreate) createSpec() (*Account, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(account.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(account.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(account.FieldName, field.TypeString, value)

@@ -50,6 +50,27 @@ func (_u *AccountUpdate) ClearExternalID() *AccountUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *AccountUpdate) SetExternalIDInstance(v int64) *AccountUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableExternalIDInstance(v *int64) *AccountUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *AccountUpdate) AddExternalIDInstance(v int64) *AccountUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *AccountUpdate) SetName(v string) *AccountUpdate {
 	_u.mutation.SetName(v)
@@ -498,6 +519,12 @@ func (_u *AccountUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(account.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(account.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(account.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(account.FieldName, field.TypeString, value)
 	}
@@ -722,6 +749,27 @@ func (_u *AccountUpdateOne) SetNillableExternalID(v *string) *AccountUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *AccountUpdateOne) ClearExternalID() *AccountUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *AccountUpdateOne) SetExternalIDInstance(v int64) *AccountUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableExternalIDInstance(v *int64) *AccountUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *AccountUpdateOne) AddExternalIDInstance(v int64) *AccountUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -1202,6 +1250,12 @@ func (_u *AccountUpdateOne) sqlSave(ctx context.Context) (_node *Account, err er
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(account.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(account.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(account.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(account.FieldName, field.TypeString, value)

@@ -20,6 +20,8 @@ type Campaign struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Channel holds the value of the "channel" field.
@@ -71,7 +73,7 @@ func (*Campaign) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case campaign.FieldOwnerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case campaign.FieldBudget:
+		case campaign.FieldExternalIDInstance, campaign.FieldBudget:
 			values[i] = new(sql.NullInt64)
 		case campaign.FieldExternalID, campaign.FieldName, campaign.FieldChannel, campaign.FieldStatus, campaign.FieldCurrency:
 			values[i] = new(sql.NullString)
@@ -106,6 +108,12 @@ func (_m *Campaign) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case campaign.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case campaign.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

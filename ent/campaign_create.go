@@ -36,6 +36,20 @@ func (_c *CampaignCreate) SetNillableExternalID(v *string) *CampaignCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *CampaignCreate) SetExternalIDInstance(v int64) *CampaignCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *CampaignCreate) SetNillableExternalIDInstance(v *int64) *CampaignCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *CampaignCreate) SetName(v string) *CampaignCreate {
 	_c.mutation.SetName(v)
@@ -216,6 +230,10 @@ func (_c *CampaignCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *CampaignCreate) defaults() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := campaign.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		v := campaign.DefaultStatus
 		_c.mutation.SetStatus(v)
@@ -243,6 +261,9 @@ func (_c *CampaignCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *CampaignCreate) check() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Campaign.external_id_instance"`)}
+	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Campaign.name"`)}
 	}
@@ -303,6 +324,10 @@ func (_c *CampaignCreate) createSpec() (*Campaign, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(campaign.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(campaign.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(campaign.FieldName, field.TypeString, value)

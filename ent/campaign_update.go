@@ -50,6 +50,27 @@ func (_u *CampaignUpdate) ClearExternalID() *CampaignUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *CampaignUpdate) SetExternalIDInstance(v int64) *CampaignUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *CampaignUpdate) SetNillableExternalIDInstance(v *int64) *CampaignUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *CampaignUpdate) AddExternalIDInstance(v int64) *CampaignUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *CampaignUpdate) SetName(v string) *CampaignUpdate {
 	_u.mutation.SetName(v)
@@ -289,6 +310,12 @@ func (_u *CampaignUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(campaign.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(campaign.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(campaign.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(campaign.FieldName, field.TypeString, value)
 	}
@@ -391,6 +418,27 @@ func (_u *CampaignUpdateOne) SetNillableExternalID(v *string) *CampaignUpdateOne
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *CampaignUpdateOne) ClearExternalID() *CampaignUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *CampaignUpdateOne) SetExternalIDInstance(v int64) *CampaignUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *CampaignUpdateOne) SetNillableExternalIDInstance(v *int64) *CampaignUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *CampaignUpdateOne) AddExternalIDInstance(v int64) *CampaignUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -662,6 +710,12 @@ func (_u *CampaignUpdateOne) sqlSave(ctx context.Context) (_node *Campaign, err 
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(campaign.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(campaign.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(campaign.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(campaign.FieldName, field.TypeString, value)

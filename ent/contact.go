@@ -25,6 +25,8 @@ type Contact struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// FirstName holds the value of the "first_name" field.
 	FirstName *string `json:"-"`
 	// LastName holds the value of the "last_name" field.
@@ -123,7 +125,7 @@ func (*Contact) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case contact.FieldAccountID, contact.FieldOwnerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case contact.FieldPrivacyState, contact.FieldLeadScore:
+		case contact.FieldPrivacyState, contact.FieldExternalIDInstance, contact.FieldLeadScore:
 			values[i] = new(sql.NullInt64)
 		case contact.FieldExternalID, contact.FieldFirstName, contact.FieldLastName, contact.FieldEmail, contact.FieldPhone, contact.FieldMobile, contact.FieldFax, contact.FieldStreet, contact.FieldCity, contact.FieldPostalCode, contact.FieldState, contact.FieldCountry, contact.FieldRegion, contact.FieldJobTitle, contact.FieldPreferredLanguage, contact.FieldNotes, contact.FieldAccessibilityNeeds, contact.FieldLifecycleStage:
 			values[i] = new(sql.NullString)
@@ -170,6 +172,12 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case contact.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case contact.FieldFirstName:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -57,6 +57,20 @@ func (_c *ContactCreate) SetNillableExternalID(v *string) *ContactCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *ContactCreate) SetExternalIDInstance(v int64) *ContactCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableExternalIDInstance(v *int64) *ContactCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetFirstName sets the "first_name" field.
 func (_c *ContactCreate) SetFirstName(v string) *ContactCreate {
 	_c.mutation.SetFirstName(v)
@@ -514,6 +528,10 @@ func (_c *ContactCreate) defaults() error {
 		v := contact.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := contact.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.LifecycleStage(); !ok {
 		v := contact.DefaultLifecycleStage
 		_c.mutation.SetLifecycleStage(v)
@@ -556,6 +574,9 @@ func (_c *ContactCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "Contact.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Contact.external_id_instance"`)}
 	}
 	if v, ok := _c.mutation.LifecycleStage(); ok {
 		if err := contact.LifecycleStageValidator(v); err != nil {
@@ -611,6 +632,10 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(contact.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.FirstName(); ok {
 		_spec.SetField(contact.FieldFirstName, field.TypeString, value)

@@ -86,6 +86,27 @@ func (_u *ContactUpdate) ClearExternalID() *ContactUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *ContactUpdate) SetExternalIDInstance(v int64) *ContactUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableExternalIDInstance(v *int64) *ContactUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *ContactUpdate) AddExternalIDInstance(v int64) *ContactUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetFirstName sets the "first_name" field.
 func (_u *ContactUpdate) SetFirstName(v string) *ContactUpdate {
 	_u.mutation.SetFirstName(v)
@@ -712,6 +733,12 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(contact.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(contact.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(contact.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.FirstName(); ok {
 		_spec.SetField(contact.FieldFirstName, field.TypeString, value)
 	}
@@ -983,6 +1010,27 @@ func (_u *ContactUpdateOne) SetNillableExternalID(v *string) *ContactUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *ContactUpdateOne) ClearExternalID() *ContactUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *ContactUpdateOne) SetExternalIDInstance(v int64) *ContactUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableExternalIDInstance(v *int64) *ContactUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *ContactUpdateOne) AddExternalIDInstance(v int64) *ContactUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -1641,6 +1689,12 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(contact.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(contact.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(contact.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.FirstName(); ok {
 		_spec.SetField(contact.FieldFirstName, field.TypeString, value)

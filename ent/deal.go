@@ -23,6 +23,8 @@ type Deal struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name *string `json:"-"`
 	// Stage holds the value of the "stage" field.
@@ -123,7 +125,7 @@ func (*Deal) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case deal.FieldAccountID, deal.FieldContactID, deal.FieldOwnerID, deal.FieldProductID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case deal.FieldAmount, deal.FieldProbability:
+		case deal.FieldExternalIDInstance, deal.FieldAmount, deal.FieldProbability:
 			values[i] = new(sql.NullInt64)
 		case deal.FieldExternalID, deal.FieldName, deal.FieldStage, deal.FieldCurrency, deal.FieldNextStep:
 			values[i] = new(sql.NullString)
@@ -158,6 +160,12 @@ func (_m *Deal) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case deal.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case deal.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

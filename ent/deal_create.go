@@ -39,6 +39,20 @@ func (_c *DealCreate) SetNillableExternalID(v *string) *DealCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *DealCreate) SetExternalIDInstance(v int64) *DealCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *DealCreate) SetNillableExternalIDInstance(v *int64) *DealCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *DealCreate) SetName(v string) *DealCreate {
 	_c.mutation.SetName(v)
@@ -362,6 +376,10 @@ func (_c *DealCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *DealCreate) defaults() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := deal.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Stage(); !ok {
 		v := deal.DefaultStage
 		_c.mutation.SetStage(v)
@@ -396,6 +414,9 @@ func (_c *DealCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *DealCreate) check() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Deal.external_id_instance"`)}
+	}
 	if _, ok := _c.mutation.Stage(); !ok {
 		return &ValidationError{Name: "stage", err: errors.New(`ent: missing required field "Deal.stage"`)}
 	}
@@ -445,6 +466,10 @@ func (_c *DealCreate) createSpec() (*Deal, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(deal.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(deal.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(deal.FieldName, field.TypeString, value)

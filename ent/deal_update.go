@@ -53,6 +53,27 @@ func (_u *DealUpdate) ClearExternalID() *DealUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *DealUpdate) SetExternalIDInstance(v int64) *DealUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *DealUpdate) SetNillableExternalIDInstance(v *int64) *DealUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *DealUpdate) AddExternalIDInstance(v int64) *DealUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *DealUpdate) SetName(v string) *DealUpdate {
 	_u.mutation.SetName(v)
@@ -481,6 +502,12 @@ func (_u *DealUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(deal.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(deal.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(deal.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(deal.FieldName, field.TypeString, value)
 	}
@@ -691,6 +718,27 @@ func (_u *DealUpdateOne) SetNillableExternalID(v *string) *DealUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *DealUpdateOne) ClearExternalID() *DealUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *DealUpdateOne) SetExternalIDInstance(v int64) *DealUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *DealUpdateOne) SetNillableExternalIDInstance(v *int64) *DealUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *DealUpdateOne) AddExternalIDInstance(v int64) *DealUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -1151,6 +1199,12 @@ func (_u *DealUpdateOne) sqlSave(ctx context.Context) (_node *Deal, err error) {
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(deal.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(deal.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(deal.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(deal.FieldName, field.TypeString, value)

@@ -26,6 +26,8 @@ type Lead struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// FirstName holds the value of the "first_name" field.
 	FirstName *string `json:"-"`
 	// LastName holds the value of the "last_name" field.
@@ -119,7 +121,7 @@ func (*Lead) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case lead.FieldCampaignID, lead.FieldOwnerID, lead.FieldConvertedToID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case lead.FieldPrivacyState:
+		case lead.FieldPrivacyState, lead.FieldExternalIDInstance:
 			values[i] = new(sql.NullInt64)
 		case lead.FieldExternalID, lead.FieldFirstName, lead.FieldLastName, lead.FieldEmail, lead.FieldPhone, lead.FieldCompany, lead.FieldJobTitle, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource, lead.FieldNotes:
 			values[i] = new(sql.NullString)
@@ -166,6 +168,12 @@ func (_m *Lead) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case lead.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case lead.FieldFirstName:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -58,6 +58,20 @@ func (_c *LeadCreate) SetNillableExternalID(v *string) *LeadCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *LeadCreate) SetExternalIDInstance(v int64) *LeadCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableExternalIDInstance(v *int64) *LeadCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetFirstName sets the "first_name" field.
 func (_c *LeadCreate) SetFirstName(v string) *LeadCreate {
 	_c.mutation.SetFirstName(v)
@@ -408,6 +422,10 @@ func (_c *LeadCreate) defaults() error {
 		v := lead.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := lead.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		v := lead.DefaultStatus
 		_c.mutation.SetStatus(v)
@@ -450,6 +468,9 @@ func (_c *LeadCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "Lead.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Lead.external_id_instance"`)}
 	}
 	if v, ok := _c.mutation.Status(); ok {
 		if err := lead.StatusValidator(v); err != nil {
@@ -510,6 +531,10 @@ func (_c *LeadCreate) createSpec() (*Lead, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(lead.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.FirstName(); ok {
 		_spec.SetField(lead.FieldFirstName, field.TypeString, value)

@@ -87,6 +87,27 @@ func (_u *LeadUpdate) ClearExternalID() *LeadUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *LeadUpdate) SetExternalIDInstance(v int64) *LeadUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableExternalIDInstance(v *int64) *LeadUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *LeadUpdate) AddExternalIDInstance(v int64) *LeadUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetFirstName sets the "first_name" field.
 func (_u *LeadUpdate) SetFirstName(v string) *LeadUpdate {
 	_u.mutation.SetFirstName(v)
@@ -556,6 +577,12 @@ func (_u *LeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(lead.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(lead.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(lead.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.FirstName(); ok {
 		_spec.SetField(lead.FieldFirstName, field.TypeString, value)
 	}
@@ -793,6 +820,27 @@ func (_u *LeadUpdateOne) SetNillableExternalID(v *string) *LeadUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *LeadUpdateOne) ClearExternalID() *LeadUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *LeadUpdateOne) SetExternalIDInstance(v int64) *LeadUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableExternalIDInstance(v *int64) *LeadUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *LeadUpdateOne) AddExternalIDInstance(v int64) *LeadUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -1294,6 +1342,12 @@ func (_u *LeadUpdateOne) sqlSave(ctx context.Context) (_node *Lead, err error) {
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(lead.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(lead.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(lead.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.FirstName(); ok {
 		_spec.SetField(lead.FieldFirstName, field.TypeString, value)

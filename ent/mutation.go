@@ -57,38 +57,40 @@ const (
 // AccountMutation represents an operation that mutates the Account nodes in the graph.
 type AccountMutation struct {
 	config
-	op                    Op
-	typ                   string
-	id                    *uuid.UUID
-	external_id           *string
-	name                  *string
-	domain                *string
-	website               *string
-	industry              *string
-	region                *string
-	country               *string
-	city                  *string
-	phone                 *string
-	employees             *int64
-	addemployees          *int64
-	annual_revenue        *int64
-	addannual_revenue     *int64
-	currency              *string
-	year_established      *int64
-	addyear_established   *int64
-	created_at            *time.Time
-	updated_at            *time.Time
-	clearedFields         map[string]struct{}
-	parent_edge           *uuid.UUID
-	clearedparent_edge    bool
-	parent_edge_of        map[uuid.UUID]struct{}
-	removedparent_edge_of map[uuid.UUID]struct{}
-	clearedparent_edge_of bool
-	owner_edge            *uuid.UUID
-	clearedowner_edge     bool
-	done                  bool
-	oldValue              func(context.Context) (*Account, error)
-	predicates            []predicate.Account
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	domain                  *string
+	website                 *string
+	industry                *string
+	region                  *string
+	country                 *string
+	city                    *string
+	phone                   *string
+	employees               *int64
+	addemployees            *int64
+	annual_revenue          *int64
+	addannual_revenue       *int64
+	currency                *string
+	year_established        *int64
+	addyear_established     *int64
+	created_at              *time.Time
+	updated_at              *time.Time
+	clearedFields           map[string]struct{}
+	parent_edge             *uuid.UUID
+	clearedparent_edge      bool
+	parent_edge_of          map[uuid.UUID]struct{}
+	removedparent_edge_of   map[uuid.UUID]struct{}
+	clearedparent_edge_of   bool
+	owner_edge              *uuid.UUID
+	clearedowner_edge       bool
+	done                    bool
+	oldValue                func(context.Context) (*Account, error)
+	predicates              []predicate.Account
 }
 
 var _ ent.Mutation = (*AccountMutation)(nil)
@@ -242,6 +244,62 @@ func (m *AccountMutation) ExternalIDCleared() bool {
 func (m *AccountMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, account.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *AccountMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *AccountMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *AccountMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *AccountMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *AccountMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -1233,9 +1291,12 @@ func (m *AccountMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AccountMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 18)
 	if m.external_id != nil {
 		fields = append(fields, account.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, account.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, account.FieldName)
@@ -1295,6 +1356,8 @@ func (m *AccountMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case account.FieldExternalID:
 		return m.ExternalID()
+	case account.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case account.FieldName:
 		return m.Name()
 	case account.FieldDomain:
@@ -1338,6 +1401,8 @@ func (m *AccountMutation) OldField(ctx context.Context, name string) (ent.Value,
 	switch name {
 	case account.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case account.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case account.FieldName:
 		return m.OldName(ctx)
 	case account.FieldDomain:
@@ -1385,6 +1450,13 @@ func (m *AccountMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case account.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case account.FieldName:
 		v, ok := value.(string)
@@ -1506,6 +1578,9 @@ func (m *AccountMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *AccountMutation) AddedFields() []string {
 	var fields []string
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, account.FieldExternalIDInstance)
+	}
 	if m.addemployees != nil {
 		fields = append(fields, account.FieldEmployees)
 	}
@@ -1523,6 +1598,8 @@ func (m *AccountMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *AccountMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case account.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case account.FieldEmployees:
 		return m.AddedEmployees()
 	case account.FieldAnnualRevenue:
@@ -1538,6 +1615,13 @@ func (m *AccountMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *AccountMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case account.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
+		return nil
 	case account.FieldEmployees:
 		v, ok := value.(int64)
 		if !ok {
@@ -1681,6 +1765,9 @@ func (m *AccountMutation) ResetField(name string) error {
 	switch name {
 	case account.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case account.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case account.FieldName:
 		m.ResetName()
@@ -3297,25 +3384,27 @@ func (m *ActivityMutation) ResetEdge(name string) error {
 // CampaignMutation represents an operation that mutates the Campaign nodes in the graph.
 type CampaignMutation struct {
 	config
-	op                Op
-	typ               string
-	id                *uuid.UUID
-	external_id       *string
-	name              *string
-	channel           *campaign.Channel
-	status            *campaign.Status
-	starts_on         *time.Time
-	ends_on           *time.Time
-	budget            *int64
-	addbudget         *int64
-	currency          *string
-	created_at        *time.Time
-	clearedFields     map[string]struct{}
-	owner_edge        *uuid.UUID
-	clearedowner_edge bool
-	done              bool
-	oldValue          func(context.Context) (*Campaign, error)
-	predicates        []predicate.Campaign
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	channel                 *campaign.Channel
+	status                  *campaign.Status
+	starts_on               *time.Time
+	ends_on                 *time.Time
+	budget                  *int64
+	addbudget               *int64
+	currency                *string
+	created_at              *time.Time
+	clearedFields           map[string]struct{}
+	owner_edge              *uuid.UUID
+	clearedowner_edge       bool
+	done                    bool
+	oldValue                func(context.Context) (*Campaign, error)
+	predicates              []predicate.Campaign
 }
 
 var _ ent.Mutation = (*CampaignMutation)(nil)
@@ -3469,6 +3558,62 @@ func (m *CampaignMutation) ExternalIDCleared() bool {
 func (m *CampaignMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, campaign.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *CampaignMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *CampaignMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Campaign entity.
+// If the Campaign object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CampaignMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *CampaignMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *CampaignMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *CampaignMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -3955,9 +4100,12 @@ func (m *CampaignMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CampaignMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 11)
 	if m.external_id != nil {
 		fields = append(fields, campaign.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, campaign.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, campaign.FieldName)
@@ -3996,6 +4144,8 @@ func (m *CampaignMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case campaign.FieldExternalID:
 		return m.ExternalID()
+	case campaign.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case campaign.FieldName:
 		return m.Name()
 	case campaign.FieldChannel:
@@ -4025,6 +4175,8 @@ func (m *CampaignMutation) OldField(ctx context.Context, name string) (ent.Value
 	switch name {
 	case campaign.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case campaign.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case campaign.FieldName:
 		return m.OldName(ctx)
 	case campaign.FieldChannel:
@@ -4058,6 +4210,13 @@ func (m *CampaignMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case campaign.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case campaign.FieldName:
 		v, ok := value.(string)
@@ -4130,6 +4289,9 @@ func (m *CampaignMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *CampaignMutation) AddedFields() []string {
 	var fields []string
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, campaign.FieldExternalIDInstance)
+	}
 	if m.addbudget != nil {
 		fields = append(fields, campaign.FieldBudget)
 	}
@@ -4141,6 +4303,8 @@ func (m *CampaignMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *CampaignMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case campaign.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case campaign.FieldBudget:
 		return m.AddedBudget()
 	}
@@ -4152,6 +4316,13 @@ func (m *CampaignMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *CampaignMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case campaign.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
+		return nil
 	case campaign.FieldBudget:
 		v, ok := value.(int64)
 		if !ok {
@@ -4227,6 +4398,9 @@ func (m *CampaignMutation) ResetField(name string) error {
 	switch name {
 	case campaign.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case campaign.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case campaign.FieldName:
 		m.ResetName()
@@ -6061,46 +6235,48 @@ func (m *ConsentEntryMutation) ResetEdge(name string) error {
 // ContactMutation represents an operation that mutates the Contact nodes in the graph.
 type ContactMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *uuid.UUID
-	subject_id          *uuid.UUID
-	privacy_state       *int64
-	addprivacy_state    *int64
-	external_id         *string
-	first_name          *string
-	last_name           *string
-	birthday            *time.Time
-	email               *string
-	phone               *string
-	mobile              *string
-	fax                 *string
-	street              *string
-	city                *string
-	postal_code         *string
-	state               *string
-	country             *string
-	region              *string
-	job_title           *string
-	preferred_language  *string
-	notes               *string
-	accessibility_needs *string
-	lifecycle_stage     *contact.LifecycleStage
-	subscribed_at       *time.Time
-	last_activity_at    *time.Time
-	lead_score          *int64
-	addlead_score       *int64
-	scored_at           *time.Time
-	created_at          *time.Time
-	updated_at          *time.Time
-	clearedFields       map[string]struct{}
-	account_edge        *uuid.UUID
-	clearedaccount_edge bool
-	owner_edge          *uuid.UUID
-	clearedowner_edge   bool
-	done                bool
-	oldValue            func(context.Context) (*Contact, error)
-	predicates          []predicate.Contact
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	subject_id              *uuid.UUID
+	privacy_state           *int64
+	addprivacy_state        *int64
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	first_name              *string
+	last_name               *string
+	birthday                *time.Time
+	email                   *string
+	phone                   *string
+	mobile                  *string
+	fax                     *string
+	street                  *string
+	city                    *string
+	postal_code             *string
+	state                   *string
+	country                 *string
+	region                  *string
+	job_title               *string
+	preferred_language      *string
+	notes                   *string
+	accessibility_needs     *string
+	lifecycle_stage         *contact.LifecycleStage
+	subscribed_at           *time.Time
+	last_activity_at        *time.Time
+	lead_score              *int64
+	addlead_score           *int64
+	scored_at               *time.Time
+	created_at              *time.Time
+	updated_at              *time.Time
+	clearedFields           map[string]struct{}
+	account_edge            *uuid.UUID
+	clearedaccount_edge     bool
+	owner_edge              *uuid.UUID
+	clearedowner_edge       bool
+	done                    bool
+	oldValue                func(context.Context) (*Contact, error)
+	predicates              []predicate.Contact
 }
 
 var _ ent.Mutation = (*ContactMutation)(nil)
@@ -6346,6 +6522,62 @@ func (m *ContactMutation) ExternalIDCleared() bool {
 func (m *ContactMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, contact.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *ContactMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *ContactMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *ContactMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *ContactMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *ContactMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetFirstName sets the "first_name" field.
@@ -7744,7 +7976,7 @@ func (m *ContactMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactMutation) Fields() []string {
-	fields := make([]string, 0, 29)
+	fields := make([]string, 0, 30)
 	if m.subject_id != nil {
 		fields = append(fields, contact.FieldSubjectID)
 	}
@@ -7753,6 +7985,9 @@ func (m *ContactMutation) Fields() []string {
 	}
 	if m.external_id != nil {
 		fields = append(fields, contact.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, contact.FieldExternalIDInstance)
 	}
 	if m.first_name != nil {
 		fields = append(fields, contact.FieldFirstName)
@@ -7846,6 +8081,8 @@ func (m *ContactMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case contact.FieldExternalID:
 		return m.ExternalID()
+	case contact.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case contact.FieldFirstName:
 		return m.FirstName()
 	case contact.FieldLastName:
@@ -7913,6 +8150,8 @@ func (m *ContactMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldPrivacyState(ctx)
 	case contact.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case contact.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case contact.FieldFirstName:
 		return m.OldFirstName(ctx)
 	case contact.FieldLastName:
@@ -7994,6 +8233,13 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case contact.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case contact.FieldFirstName:
 		v, ok := value.(string)
@@ -8188,6 +8434,9 @@ func (m *ContactMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, contact.FieldPrivacyState)
 	}
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, contact.FieldExternalIDInstance)
+	}
 	if m.addlead_score != nil {
 		fields = append(fields, contact.FieldLeadScore)
 	}
@@ -8201,6 +8450,8 @@ func (m *ContactMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case contact.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case contact.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case contact.FieldLeadScore:
 		return m.AddedLeadScore()
 	}
@@ -8218,6 +8469,13 @@ func (m *ContactMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case contact.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
 		return nil
 	case contact.FieldLeadScore:
 		v, ok := value.(int64)
@@ -8421,6 +8679,9 @@ func (m *ContactMutation) ResetField(name string) error {
 	case contact.FieldExternalID:
 		m.ResetExternalID()
 		return nil
+	case contact.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
+		return nil
 	case contact.FieldFirstName:
 		m.ResetFirstName()
 		return nil
@@ -8598,34 +8859,36 @@ func (m *ContactMutation) ResetEdge(name string) error {
 // DealMutation represents an operation that mutates the Deal nodes in the graph.
 type DealMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *uuid.UUID
-	external_id         *string
-	name                *string
-	stage               *deal.Stage
-	amount              *int64
-	addamount           *int64
-	currency            *string
-	probability         *int64
-	addprobability      *int64
-	expected_close_on   *time.Time
-	closed_at           *time.Time
-	next_step           *string
-	created_at          *time.Time
-	updated_at          *time.Time
-	clearedFields       map[string]struct{}
-	account_edge        *uuid.UUID
-	clearedaccount_edge bool
-	contact_edge        *uuid.UUID
-	clearedcontact_edge bool
-	owner_edge          *uuid.UUID
-	clearedowner_edge   bool
-	product_edge        *uuid.UUID
-	clearedproduct_edge bool
-	done                bool
-	oldValue            func(context.Context) (*Deal, error)
-	predicates          []predicate.Deal
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	stage                   *deal.Stage
+	amount                  *int64
+	addamount               *int64
+	currency                *string
+	probability             *int64
+	addprobability          *int64
+	expected_close_on       *time.Time
+	closed_at               *time.Time
+	next_step               *string
+	created_at              *time.Time
+	updated_at              *time.Time
+	clearedFields           map[string]struct{}
+	account_edge            *uuid.UUID
+	clearedaccount_edge     bool
+	contact_edge            *uuid.UUID
+	clearedcontact_edge     bool
+	owner_edge              *uuid.UUID
+	clearedowner_edge       bool
+	product_edge            *uuid.UUID
+	clearedproduct_edge     bool
+	done                    bool
+	oldValue                func(context.Context) (*Deal, error)
+	predicates              []predicate.Deal
 }
 
 var _ ent.Mutation = (*DealMutation)(nil)
@@ -8779,6 +9042,62 @@ func (m *DealMutation) ExternalIDCleared() bool {
 func (m *DealMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, deal.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *DealMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *DealMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Deal entity.
+// If the Deal object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DealMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *DealMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *DealMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *DealMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -9677,9 +9996,12 @@ func (m *DealMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DealMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.external_id != nil {
 		fields = append(fields, deal.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, deal.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, deal.FieldName)
@@ -9733,6 +10055,8 @@ func (m *DealMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case deal.FieldExternalID:
 		return m.ExternalID()
+	case deal.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case deal.FieldName:
 		return m.Name()
 	case deal.FieldStage:
@@ -9772,6 +10096,8 @@ func (m *DealMutation) OldField(ctx context.Context, name string) (ent.Value, er
 	switch name {
 	case deal.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case deal.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case deal.FieldName:
 		return m.OldName(ctx)
 	case deal.FieldStage:
@@ -9815,6 +10141,13 @@ func (m *DealMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case deal.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case deal.FieldName:
 		v, ok := value.(string)
@@ -9922,6 +10255,9 @@ func (m *DealMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *DealMutation) AddedFields() []string {
 	var fields []string
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, deal.FieldExternalIDInstance)
+	}
 	if m.addamount != nil {
 		fields = append(fields, deal.FieldAmount)
 	}
@@ -9936,6 +10272,8 @@ func (m *DealMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *DealMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case deal.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case deal.FieldAmount:
 		return m.AddedAmount()
 	case deal.FieldProbability:
@@ -9949,6 +10287,13 @@ func (m *DealMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *DealMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case deal.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
+		return nil
 	case deal.FieldAmount:
 		v, ok := value.(int64)
 		if !ok {
@@ -10073,6 +10418,9 @@ func (m *DealMutation) ResetField(name string) error {
 	switch name {
 	case deal.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case deal.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case deal.FieldName:
 		m.ResetName()
@@ -10258,6 +10606,8 @@ type LeadMutation struct {
 	privacy_state            *int64
 	addprivacy_state         *int64
 	external_id              *string
+	external_id_instance     *int64
+	addexternal_id_instance  *int64
 	first_name               *string
 	last_name                *string
 	email                    *string
@@ -10527,6 +10877,62 @@ func (m *LeadMutation) ExternalIDCleared() bool {
 func (m *LeadMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, lead.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *LeadMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *LeadMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *LeadMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *LeadMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *LeadMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetFirstName sets the "first_name" field.
@@ -11503,7 +11909,7 @@ func (m *LeadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *LeadMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.subject_id != nil {
 		fields = append(fields, lead.FieldSubjectID)
 	}
@@ -11512,6 +11918,9 @@ func (m *LeadMutation) Fields() []string {
 	}
 	if m.external_id != nil {
 		fields = append(fields, lead.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, lead.FieldExternalIDInstance)
 	}
 	if m.first_name != nil {
 		fields = append(fields, lead.FieldFirstName)
@@ -11578,6 +11987,8 @@ func (m *LeadMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case lead.FieldExternalID:
 		return m.ExternalID()
+	case lead.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case lead.FieldFirstName:
 		return m.FirstName()
 	case lead.FieldLastName:
@@ -11627,6 +12038,8 @@ func (m *LeadMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPrivacyState(ctx)
 	case lead.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case lead.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case lead.FieldFirstName:
 		return m.OldFirstName(ctx)
 	case lead.FieldLastName:
@@ -11690,6 +12103,13 @@ func (m *LeadMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case lead.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case lead.FieldFirstName:
 		v, ok := value.(string)
@@ -11821,6 +12241,9 @@ func (m *LeadMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, lead.FieldPrivacyState)
 	}
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, lead.FieldExternalIDInstance)
+	}
 	return fields
 }
 
@@ -11831,6 +12254,8 @@ func (m *LeadMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case lead.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case lead.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	}
 	return nil, false
 }
@@ -11846,6 +12271,13 @@ func (m *LeadMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case lead.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Lead numeric field %s", name)
@@ -11987,6 +12419,9 @@ func (m *LeadMutation) ResetField(name string) error {
 		return nil
 	case lead.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case lead.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case lead.FieldFirstName:
 		m.ResetFirstName()
@@ -13227,22 +13662,24 @@ func (m *NoteMutation) ResetEdge(name string) error {
 // ProductMutation represents an operation that mutates the Product nodes in the graph.
 type ProductMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	external_id   *string
-	name          *string
-	sku           *string
-	description   *string
-	price         *int64
-	addprice      *int64
-	currency      *string
-	active        *bool
-	created_at    *time.Time
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*Product, error)
-	predicates    []predicate.Product
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	sku                     *string
+	description             *string
+	price                   *int64
+	addprice                *int64
+	currency                *string
+	active                  *bool
+	created_at              *time.Time
+	clearedFields           map[string]struct{}
+	done                    bool
+	oldValue                func(context.Context) (*Product, error)
+	predicates              []predicate.Product
 }
 
 var _ ent.Mutation = (*ProductMutation)(nil)
@@ -13396,6 +13833,62 @@ func (m *ProductMutation) ExternalIDCleared() bool {
 func (m *ProductMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, product.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *ProductMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *ProductMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Product entity.
+// If the Product object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProductMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *ProductMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *ProductMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *ProductMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -13757,9 +14250,12 @@ func (m *ProductMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ProductMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.external_id != nil {
 		fields = append(fields, product.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, product.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, product.FieldName)
@@ -13792,6 +14288,8 @@ func (m *ProductMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case product.FieldExternalID:
 		return m.ExternalID()
+	case product.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case product.FieldName:
 		return m.Name()
 	case product.FieldSku:
@@ -13817,6 +14315,8 @@ func (m *ProductMutation) OldField(ctx context.Context, name string) (ent.Value,
 	switch name {
 	case product.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case product.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case product.FieldName:
 		return m.OldName(ctx)
 	case product.FieldSku:
@@ -13846,6 +14346,13 @@ func (m *ProductMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case product.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case product.FieldName:
 		v, ok := value.(string)
@@ -13904,6 +14411,9 @@ func (m *ProductMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *ProductMutation) AddedFields() []string {
 	var fields []string
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, product.FieldExternalIDInstance)
+	}
 	if m.addprice != nil {
 		fields = append(fields, product.FieldPrice)
 	}
@@ -13915,6 +14425,8 @@ func (m *ProductMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *ProductMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case product.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case product.FieldPrice:
 		return m.AddedPrice()
 	}
@@ -13926,6 +14438,13 @@ func (m *ProductMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *ProductMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case product.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
+		return nil
 	case product.FieldPrice:
 		v, ok := value.(int64)
 		if !ok {
@@ -13995,6 +14514,9 @@ func (m *ProductMutation) ResetField(name string) error {
 	switch name {
 	case product.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case product.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case product.FieldName:
 		m.ResetName()
@@ -15157,19 +15679,21 @@ func (m *TaskMutation) ResetEdge(name string) error {
 // TeamMutation represents an operation that mutates the Team nodes in the graph.
 type TeamMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *uuid.UUID
-	external_id         *string
-	name                *string
-	region              *string
-	created_at          *time.Time
-	clearedFields       map[string]struct{}
-	manager_edge        *uuid.UUID
-	clearedmanager_edge bool
-	done                bool
-	oldValue            func(context.Context) (*Team, error)
-	predicates          []predicate.Team
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	region                  *string
+	created_at              *time.Time
+	clearedFields           map[string]struct{}
+	manager_edge            *uuid.UUID
+	clearedmanager_edge     bool
+	done                    bool
+	oldValue                func(context.Context) (*Team, error)
+	predicates              []predicate.Team
 }
 
 var _ ent.Mutation = (*TeamMutation)(nil)
@@ -15323,6 +15847,62 @@ func (m *TeamMutation) ExternalIDCleared() bool {
 func (m *TeamMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, team.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *TeamMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *TeamMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the Team entity.
+// If the Team object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TeamMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *TeamMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *TeamMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *TeamMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -15569,9 +16149,12 @@ func (m *TeamMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TeamMutation) Fields() []string {
-	fields := make([]string, 0, 5)
+	fields := make([]string, 0, 6)
 	if m.external_id != nil {
 		fields = append(fields, team.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, team.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, team.FieldName)
@@ -15595,6 +16178,8 @@ func (m *TeamMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case team.FieldExternalID:
 		return m.ExternalID()
+	case team.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case team.FieldName:
 		return m.Name()
 	case team.FieldRegion:
@@ -15614,6 +16199,8 @@ func (m *TeamMutation) OldField(ctx context.Context, name string) (ent.Value, er
 	switch name {
 	case team.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case team.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case team.FieldName:
 		return m.OldName(ctx)
 	case team.FieldRegion:
@@ -15637,6 +16224,13 @@ func (m *TeamMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case team.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case team.FieldName:
 		v, ok := value.(string)
@@ -15673,13 +16267,21 @@ func (m *TeamMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *TeamMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, team.FieldExternalIDInstance)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *TeamMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case team.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
+	}
 	return nil, false
 }
 
@@ -15688,6 +16290,13 @@ func (m *TeamMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *TeamMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case team.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Team numeric field %s", name)
 }
@@ -15738,6 +16347,9 @@ func (m *TeamMutation) ResetField(name string) error {
 	switch name {
 	case team.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case team.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case team.FieldName:
 		m.ResetName()
@@ -15836,6 +16448,8 @@ type TicketMutation struct {
 	typ                  string
 	id                   *uuid.UUID
 	number               *string
+	number_instance      *int64
+	addnumber_instance   *int64
 	title                *string
 	description          *string
 	resolution           *string
@@ -16013,6 +16627,62 @@ func (m *TicketMutation) NumberCleared() bool {
 func (m *TicketMutation) ResetNumber() {
 	m.number = nil
 	delete(m.clearedFields, ticket.FieldNumber)
+}
+
+// SetNumberInstance sets the "number_instance" field.
+func (m *TicketMutation) SetNumberInstance(i int64) {
+	m.number_instance = &i
+	m.addnumber_instance = nil
+}
+
+// NumberInstance returns the value of the "number_instance" field in the mutation.
+func (m *TicketMutation) NumberInstance() (r int64, exists bool) {
+	v := m.number_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumberInstance returns the old "number_instance" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldNumberInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumberInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumberInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumberInstance: %w", err)
+	}
+	return oldValue.NumberInstance, nil
+}
+
+// AddNumberInstance adds i to the "number_instance" field.
+func (m *TicketMutation) AddNumberInstance(i int64) {
+	if m.addnumber_instance != nil {
+		*m.addnumber_instance += i
+	} else {
+		m.addnumber_instance = &i
+	}
+}
+
+// AddedNumberInstance returns the value that was added to the "number_instance" field in this mutation.
+func (m *TicketMutation) AddedNumberInstance() (r int64, exists bool) {
+	v := m.addnumber_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNumberInstance resets all changes to the "number_instance" field.
+func (m *TicketMutation) ResetNumberInstance() {
+	m.number_instance = nil
+	m.addnumber_instance = nil
 }
 
 // SetTitle sets the "title" field.
@@ -16900,9 +17570,12 @@ func (m *TicketMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.number != nil {
 		fields = append(fields, ticket.FieldNumber)
+	}
+	if m.number_instance != nil {
+		fields = append(fields, ticket.FieldNumberInstance)
 	}
 	if m.title != nil {
 		fields = append(fields, ticket.FieldTitle)
@@ -16959,6 +17632,8 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case ticket.FieldNumber:
 		return m.Number()
+	case ticket.FieldNumberInstance:
+		return m.NumberInstance()
 	case ticket.FieldTitle:
 		return m.Title()
 	case ticket.FieldDescription:
@@ -17000,6 +17675,8 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 	switch name {
 	case ticket.FieldNumber:
 		return m.OldNumber(ctx)
+	case ticket.FieldNumberInstance:
+		return m.OldNumberInstance(ctx)
 	case ticket.FieldTitle:
 		return m.OldTitle(ctx)
 	case ticket.FieldDescription:
@@ -17045,6 +17722,13 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetNumber(v)
+		return nil
+	case ticket.FieldNumberInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumberInstance(v)
 		return nil
 	case ticket.FieldTitle:
 		v, ok := value.(string)
@@ -17159,6 +17843,9 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *TicketMutation) AddedFields() []string {
 	var fields []string
+	if m.addnumber_instance != nil {
+		fields = append(fields, ticket.FieldNumberInstance)
+	}
 	if m.addsatisfaction != nil {
 		fields = append(fields, ticket.FieldSatisfaction)
 	}
@@ -17170,6 +17857,8 @@ func (m *TicketMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *TicketMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case ticket.FieldNumberInstance:
+		return m.AddedNumberInstance()
 	case ticket.FieldSatisfaction:
 		return m.AddedSatisfaction()
 	}
@@ -17181,6 +17870,13 @@ func (m *TicketMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *TicketMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case ticket.FieldNumberInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNumberInstance(v)
+		return nil
 	case ticket.FieldSatisfaction:
 		v, ok := value.(int64)
 		if !ok {
@@ -17286,6 +17982,9 @@ func (m *TicketMutation) ResetField(name string) error {
 	switch name {
 	case ticket.FieldNumber:
 		m.ResetNumber()
+		return nil
+	case ticket.FieldNumberInstance:
+		m.ResetNumberInstance()
 		return nil
 	case ticket.FieldTitle:
 		m.ResetTitle()
@@ -17467,35 +18166,37 @@ func (m *TicketMutation) ResetEdge(name string) error {
 // UserMutation represents an operation that mutates the User nodes in the graph.
 type UserMutation struct {
 	config
-	op                     Op
-	typ                    string
-	id                     *uuid.UUID
-	subject_id             *uuid.UUID
-	privacy_state          *int64
-	addprivacy_state       *int64
-	external_id            *string
-	name                   *string
-	email                  *string
-	phone                  *string
-	job_title              *string
-	hired_on               *time.Time
-	quota                  *int64
-	addquota               *int64
-	active                 *bool
-	left_at                *time.Time
-	last_login_at          *time.Time
-	created_at             *time.Time
-	clearedFields          map[string]struct{}
-	team_edge              *uuid.UUID
-	clearedteam_edge       bool
-	manager_edge           *uuid.UUID
-	clearedmanager_edge    bool
-	manager_edge_of        map[uuid.UUID]struct{}
-	removedmanager_edge_of map[uuid.UUID]struct{}
-	clearedmanager_edge_of bool
-	done                   bool
-	oldValue               func(context.Context) (*User, error)
-	predicates             []predicate.User
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	subject_id              *uuid.UUID
+	privacy_state           *int64
+	addprivacy_state        *int64
+	external_id             *string
+	external_id_instance    *int64
+	addexternal_id_instance *int64
+	name                    *string
+	email                   *string
+	phone                   *string
+	job_title               *string
+	hired_on                *time.Time
+	quota                   *int64
+	addquota                *int64
+	active                  *bool
+	left_at                 *time.Time
+	last_login_at           *time.Time
+	created_at              *time.Time
+	clearedFields           map[string]struct{}
+	team_edge               *uuid.UUID
+	clearedteam_edge        bool
+	manager_edge            *uuid.UUID
+	clearedmanager_edge     bool
+	manager_edge_of         map[uuid.UUID]struct{}
+	removedmanager_edge_of  map[uuid.UUID]struct{}
+	clearedmanager_edge_of  bool
+	done                    bool
+	oldValue                func(context.Context) (*User, error)
+	predicates              []predicate.User
 }
 
 var _ ent.Mutation = (*UserMutation)(nil)
@@ -17741,6 +18442,62 @@ func (m *UserMutation) ExternalIDCleared() bool {
 func (m *UserMutation) ResetExternalID() {
 	m.external_id = nil
 	delete(m.clearedFields, user.FieldExternalID)
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (m *UserMutation) SetExternalIDInstance(i int64) {
+	m.external_id_instance = &i
+	m.addexternal_id_instance = nil
+}
+
+// ExternalIDInstance returns the value of the "external_id_instance" field in the mutation.
+func (m *UserMutation) ExternalIDInstance() (r int64, exists bool) {
+	v := m.external_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalIDInstance returns the old "external_id_instance" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldExternalIDInstance(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalIDInstance is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalIDInstance requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalIDInstance: %w", err)
+	}
+	return oldValue.ExternalIDInstance, nil
+}
+
+// AddExternalIDInstance adds i to the "external_id_instance" field.
+func (m *UserMutation) AddExternalIDInstance(i int64) {
+	if m.addexternal_id_instance != nil {
+		*m.addexternal_id_instance += i
+	} else {
+		m.addexternal_id_instance = &i
+	}
+}
+
+// AddedExternalIDInstance returns the value that was added to the "external_id_instance" field in this mutation.
+func (m *UserMutation) AddedExternalIDInstance() (r int64, exists bool) {
+	v := m.addexternal_id_instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetExternalIDInstance resets all changes to the "external_id_instance" field.
+func (m *UserMutation) ResetExternalIDInstance() {
+	m.external_id_instance = nil
+	m.addexternal_id_instance = nil
 }
 
 // SetName sets the "name" field.
@@ -18494,7 +19251,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.subject_id != nil {
 		fields = append(fields, user.FieldSubjectID)
 	}
@@ -18503,6 +19260,9 @@ func (m *UserMutation) Fields() []string {
 	}
 	if m.external_id != nil {
 		fields = append(fields, user.FieldExternalID)
+	}
+	if m.external_id_instance != nil {
+		fields = append(fields, user.FieldExternalIDInstance)
 	}
 	if m.name != nil {
 		fields = append(fields, user.FieldName)
@@ -18554,6 +19314,8 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case user.FieldExternalID:
 		return m.ExternalID()
+	case user.FieldExternalIDInstance:
+		return m.ExternalIDInstance()
 	case user.FieldName:
 		return m.Name()
 	case user.FieldEmail:
@@ -18593,6 +19355,8 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPrivacyState(ctx)
 	case user.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case user.FieldExternalIDInstance:
+		return m.OldExternalIDInstance(ctx)
 	case user.FieldName:
 		return m.OldName(ctx)
 	case user.FieldEmail:
@@ -18646,6 +19410,13 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
+		return nil
+	case user.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalIDInstance(v)
 		return nil
 	case user.FieldName:
 		v, ok := value.(string)
@@ -18742,6 +19513,9 @@ func (m *UserMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, user.FieldPrivacyState)
 	}
+	if m.addexternal_id_instance != nil {
+		fields = append(fields, user.FieldExternalIDInstance)
+	}
 	if m.addquota != nil {
 		fields = append(fields, user.FieldQuota)
 	}
@@ -18755,6 +19529,8 @@ func (m *UserMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case user.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case user.FieldExternalIDInstance:
+		return m.AddedExternalIDInstance()
 	case user.FieldQuota:
 		return m.AddedQuota()
 	}
@@ -18772,6 +19548,13 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case user.FieldExternalIDInstance:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExternalIDInstance(v)
 		return nil
 	case user.FieldQuota:
 		v, ok := value.(int64)
@@ -18884,6 +19667,9 @@ func (m *UserMutation) ResetField(name string) error {
 		return nil
 	case user.FieldExternalID:
 		m.ResetExternalID()
+		return nil
+	case user.FieldExternalIDInstance:
+		m.ResetExternalIDInstance()
 		return nil
 	case user.FieldName:
 		m.ResetName()

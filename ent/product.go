@@ -19,6 +19,8 @@ type Product struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Sku holds the value of the "sku" field.
@@ -43,7 +45,7 @@ func (*Product) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case product.FieldActive:
 			values[i] = new(sql.NullBool)
-		case product.FieldPrice:
+		case product.FieldExternalIDInstance, product.FieldPrice:
 			values[i] = new(sql.NullInt64)
 		case product.FieldExternalID, product.FieldName, product.FieldSku, product.FieldDescription, product.FieldCurrency:
 			values[i] = new(sql.NullString)
@@ -78,6 +80,12 @@ func (_m *Product) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case product.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case product.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -35,6 +35,20 @@ func (_c *ProductCreate) SetNillableExternalID(v *string) *ProductCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *ProductCreate) SetExternalIDInstance(v int64) *ProductCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *ProductCreate) SetNillableExternalIDInstance(v *int64) *ProductCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *ProductCreate) SetName(v string) *ProductCreate {
 	_c.mutation.SetName(v)
@@ -176,6 +190,10 @@ func (_c *ProductCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *ProductCreate) defaults() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := product.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Currency(); !ok {
 		v := product.DefaultCurrency
 		_c.mutation.SetCurrency(v)
@@ -203,6 +221,9 @@ func (_c *ProductCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *ProductCreate) check() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Product.external_id_instance"`)}
+	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Product.name"`)}
 	}
@@ -250,6 +271,10 @@ func (_c *ProductCreate) createSpec() (*Product, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(product.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(product.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(product.FieldName, field.TypeString, value)

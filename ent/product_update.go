@@ -47,6 +47,27 @@ func (_u *ProductUpdate) ClearExternalID() *ProductUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *ProductUpdate) SetExternalIDInstance(v int64) *ProductUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *ProductUpdate) SetNillableExternalIDInstance(v *int64) *ProductUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *ProductUpdate) AddExternalIDInstance(v int64) *ProductUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *ProductUpdate) SetName(v string) *ProductUpdate {
 	_u.mutation.SetName(v)
@@ -209,6 +230,12 @@ func (_u *ProductUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(product.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(product.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(product.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(product.FieldName, field.TypeString, value)
 	}
@@ -279,6 +306,27 @@ func (_u *ProductUpdateOne) SetNillableExternalID(v *string) *ProductUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *ProductUpdateOne) ClearExternalID() *ProductUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *ProductUpdateOne) SetExternalIDInstance(v int64) *ProductUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *ProductUpdateOne) SetNillableExternalIDInstance(v *int64) *ProductUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *ProductUpdateOne) AddExternalIDInstance(v int64) *ProductUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -473,6 +521,12 @@ func (_u *ProductUpdateOne) sqlSave(ctx context.Context) (_node *Product, err er
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(product.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(product.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(product.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(product.FieldName, field.TypeString, value)

@@ -20,6 +20,8 @@ type Team struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Region holds the value of the "region" field.
@@ -61,6 +63,8 @@ func (*Team) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case team.FieldManagerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case team.FieldExternalIDInstance:
+			values[i] = new(sql.NullInt64)
 		case team.FieldExternalID, team.FieldName, team.FieldRegion:
 			values[i] = new(sql.NullString)
 		case team.FieldCreatedAt:
@@ -94,6 +98,12 @@ func (_m *Team) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case team.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case team.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

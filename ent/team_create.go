@@ -36,6 +36,20 @@ func (_c *TeamCreate) SetNillableExternalID(v *string) *TeamCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *TeamCreate) SetExternalIDInstance(v int64) *TeamCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *TeamCreate) SetNillableExternalIDInstance(v *int64) *TeamCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *TeamCreate) SetName(v string) *TeamCreate {
 	_c.mutation.SetName(v)
@@ -154,6 +168,10 @@ func (_c *TeamCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *TeamCreate) defaults() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := team.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		if team.DefaultCreatedAt == nil {
 			return fmt.Errorf("ent: uninitialized team.DefaultCreatedAt (forgotten import ent/runtime?)")
@@ -173,6 +191,9 @@ func (_c *TeamCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *TeamCreate) check() error {
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Team.external_id_instance"`)}
+	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Team.name"`)}
 	}
@@ -217,6 +238,10 @@ func (_c *TeamCreate) createSpec() (*Team, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(team.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(team.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(team.FieldName, field.TypeString, value)

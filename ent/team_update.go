@@ -49,6 +49,27 @@ func (_u *TeamUpdate) ClearExternalID() *TeamUpdate {
 	return _u
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *TeamUpdate) SetExternalIDInstance(v int64) *TeamUpdate {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *TeamUpdate) SetNillableExternalIDInstance(v *int64) *TeamUpdate {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *TeamUpdate) AddExternalIDInstance(v int64) *TeamUpdate {
+	_u.mutation.AddExternalIDInstance(v)
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *TeamUpdate) SetName(v string) *TeamUpdate {
 	_u.mutation.SetName(v)
@@ -175,6 +196,12 @@ func (_u *TeamUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(team.FieldExternalID, field.TypeString)
 	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(team.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(team.FieldExternalIDInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(team.FieldName, field.TypeString, value)
 	}
@@ -250,6 +277,27 @@ func (_u *TeamUpdateOne) SetNillableExternalID(v *string) *TeamUpdateOne {
 // ClearExternalID clears the value of the "external_id" field.
 func (_u *TeamUpdateOne) ClearExternalID() *TeamUpdateOne {
 	_u.mutation.ClearExternalID()
+	return _u
+}
+
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_u *TeamUpdateOne) SetExternalIDInstance(v int64) *TeamUpdateOne {
+	_u.mutation.ResetExternalIDInstance()
+	_u.mutation.SetExternalIDInstance(v)
+	return _u
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_u *TeamUpdateOne) SetNillableExternalIDInstance(v *int64) *TeamUpdateOne {
+	if v != nil {
+		_u.SetExternalIDInstance(*v)
+	}
+	return _u
+}
+
+// AddExternalIDInstance adds value to the "external_id_instance" field.
+func (_u *TeamUpdateOne) AddExternalIDInstance(v int64) *TeamUpdateOne {
+	_u.mutation.AddExternalIDInstance(v)
 	return _u
 }
 
@@ -408,6 +456,12 @@ func (_u *TeamUpdateOne) sqlSave(ctx context.Context) (_node *Team, err error) {
 	}
 	if _u.mutation.ExternalIDCleared() {
 		_spec.ClearField(team.FieldExternalID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(team.FieldExternalIDInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
+		_spec.AddField(team.FieldExternalIDInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(team.FieldName, field.TypeString, value)

@@ -23,6 +23,8 @@ type Ticket struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// Number holds the value of the "number" field.
 	Number *string `json:"-"`
+	// NumberInstance holds the value of the "number_instance" field.
+	NumberInstance int64 `json:"number_instance,omitempty"`
 	// Title holds the value of the "title" field.
 	Title *string `json:"-"`
 	// Description holds the value of the "description" field.
@@ -125,7 +127,7 @@ func (*Ticket) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case ticket.FieldAccountID, ticket.FieldProductID, ticket.FieldAssigneeID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case ticket.FieldSatisfaction:
+		case ticket.FieldNumberInstance, ticket.FieldSatisfaction:
 			values[i] = new(sql.NullInt64)
 		case ticket.FieldNumber, ticket.FieldTitle, ticket.FieldDescription, ticket.FieldResolution, ticket.FieldStatus, ticket.FieldPriority, ticket.FieldChannel:
 			values[i] = new(sql.NullString)
@@ -160,6 +162,12 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Number = new(string)
 				*_m.Number = value.String
+			}
+		case ticket.FieldNumberInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field number_instance", values[i])
+			} else if value.Valid {
+				_m.NumberInstance = value.Int64
 			}
 		case ticket.FieldTitle:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -39,6 +39,20 @@ func (_c *TicketCreate) SetNillableNumber(v *string) *TicketCreate {
 	return _c
 }
 
+// SetNumberInstance sets the "number_instance" field.
+func (_c *TicketCreate) SetNumberInstance(v int64) *TicketCreate {
+	_c.mutation.SetNumberInstance(v)
+	return _c
+}
+
+// SetNillableNumberInstance sets the "number_instance" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableNumberInstance(v *int64) *TicketCreate {
+	if v != nil {
+		_c.SetNumberInstance(*v)
+	}
+	return _c
+}
+
 // SetTitle sets the "title" field.
 func (_c *TicketCreate) SetTitle(v string) *TicketCreate {
 	_c.mutation.SetTitle(v)
@@ -360,6 +374,10 @@ func (_c *TicketCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *TicketCreate) defaults() error {
+	if _, ok := _c.mutation.NumberInstance(); !ok {
+		v := ticket.DefaultNumberInstance
+		_c.mutation.SetNumberInstance(v)
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		v := ticket.DefaultStatus
 		_c.mutation.SetStatus(v)
@@ -401,6 +419,9 @@ func (_c *TicketCreate) defaults() error {
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *TicketCreate) check() error {
+	if _, ok := _c.mutation.NumberInstance(); !ok {
+		return &ValidationError{Name: "number_instance", err: errors.New(`ent: missing required field "Ticket.number_instance"`)}
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		return &ValidationError{Name: "status", err: errors.New(`ent: missing required field "Ticket.status"`)}
 	}
@@ -472,6 +493,10 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Number(); ok {
 		_spec.SetField(ticket.FieldNumber, field.TypeString, value)
 		_node.Number = &value
+	}
+	if value, ok := _c.mutation.NumberInstance(); ok {
+		_spec.SetField(ticket.FieldNumberInstance, field.TypeInt64, value)
+		_node.NumberInstance = value
 	}
 	if value, ok := _c.mutation.Title(); ok {
 		_spec.SetField(ticket.FieldTitle, field.TypeString, value)

@@ -53,6 +53,27 @@ func (_u *TicketUpdate) ClearNumber() *TicketUpdate {
 	return _u
 }
 
+// SetNumberInstance sets the "number_instance" field.
+func (_u *TicketUpdate) SetNumberInstance(v int64) *TicketUpdate {
+	_u.mutation.ResetNumberInstance()
+	_u.mutation.SetNumberInstance(v)
+	return _u
+}
+
+// SetNillableNumberInstance sets the "number_instance" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableNumberInstance(v *int64) *TicketUpdate {
+	if v != nil {
+		_u.SetNumberInstance(*v)
+	}
+	return _u
+}
+
+// AddNumberInstance adds value to the "number_instance" field.
+func (_u *TicketUpdate) AddNumberInstance(v int64) *TicketUpdate {
+	_u.mutation.AddNumberInstance(v)
+	return _u
+}
+
 // SetTitle sets the "title" field.
 func (_u *TicketUpdate) SetTitle(v string) *TicketUpdate {
 	_u.mutation.SetTitle(v)
@@ -481,6 +502,12 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.NumberCleared() {
 		_spec.ClearField(ticket.FieldNumber, field.TypeString)
 	}
+	if value, ok := _u.mutation.NumberInstance(); ok {
+		_spec.SetField(ticket.FieldNumberInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNumberInstance(); ok {
+		_spec.AddField(ticket.FieldNumberInstance, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.Title(); ok {
 		_spec.SetField(ticket.FieldTitle, field.TypeString, value)
 	}
@@ -688,6 +715,27 @@ func (_u *TicketUpdateOne) SetNillableNumber(v *string) *TicketUpdateOne {
 // ClearNumber clears the value of the "number" field.
 func (_u *TicketUpdateOne) ClearNumber() *TicketUpdateOne {
 	_u.mutation.ClearNumber()
+	return _u
+}
+
+// SetNumberInstance sets the "number_instance" field.
+func (_u *TicketUpdateOne) SetNumberInstance(v int64) *TicketUpdateOne {
+	_u.mutation.ResetNumberInstance()
+	_u.mutation.SetNumberInstance(v)
+	return _u
+}
+
+// SetNillableNumberInstance sets the "number_instance" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableNumberInstance(v *int64) *TicketUpdateOne {
+	if v != nil {
+		_u.SetNumberInstance(*v)
+	}
+	return _u
+}
+
+// AddNumberInstance adds value to the "number_instance" field.
+func (_u *TicketUpdateOne) AddNumberInstance(v int64) *TicketUpdateOne {
+	_u.mutation.AddNumberInstance(v)
 	return _u
 }
 
@@ -1148,6 +1196,12 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	}
 	if _u.mutation.NumberCleared() {
 		_spec.ClearField(ticket.FieldNumber, field.TypeString)
+	}
+	if value, ok := _u.mutation.NumberInstance(); ok {
+		_spec.SetField(ticket.FieldNumberInstance, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNumberInstance(); ok {
+		_spec.AddField(ticket.FieldNumberInstance, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Title(); ok {
 		_spec.SetField(ticket.FieldTitle, field.TypeString, value)

@@ -24,6 +24,8 @@ type User struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
+	// ExternalIDInstance holds the value of the "external_id_instance" field.
+	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
 	// Name holds the value of the "name" field.
 	Name *string `json:"-"`
 	// Email holds the value of the "email" field.
@@ -107,7 +109,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case user.FieldActive:
 			values[i] = new(sql.NullBool)
-		case user.FieldPrivacyState, user.FieldQuota:
+		case user.FieldPrivacyState, user.FieldExternalIDInstance, user.FieldQuota:
 			values[i] = new(sql.NullInt64)
 		case user.FieldExternalID, user.FieldName, user.FieldEmail, user.FieldPhone, user.FieldJobTitle:
 			values[i] = new(sql.NullString)
@@ -154,6 +156,12 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalID = new(string)
 				*_m.ExternalID = value.String
+			}
+		case user.FieldExternalIDInstance:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id_instance", values[i])
+			} else if value.Valid {
+				_m.ExternalIDInstance = value.Int64
 			}
 		case user.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -56,6 +56,20 @@ func (_c *UserCreate) SetNillableExternalID(v *string) *UserCreate {
 	return _c
 }
 
+// SetExternalIDInstance sets the "external_id_instance" field.
+func (_c *UserCreate) SetExternalIDInstance(v int64) *UserCreate {
+	_c.mutation.SetExternalIDInstance(v)
+	return _c
+}
+
+// SetNillableExternalIDInstance sets the "external_id_instance" field if the given value is not nil.
+func (_c *UserCreate) SetNillableExternalIDInstance(v *int64) *UserCreate {
+	if v != nil {
+		_c.SetExternalIDInstance(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *UserCreate) SetName(v string) *UserCreate {
 	_c.mutation.SetName(v)
@@ -332,6 +346,10 @@ func (_c *UserCreate) defaults() error {
 		v := user.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		v := user.DefaultExternalIDInstance
+		_c.mutation.SetExternalIDInstance(v)
+	}
 	if _, ok := _c.mutation.Active(); !ok {
 		v := user.DefaultActive
 		_c.mutation.SetActive(v)
@@ -360,6 +378,9 @@ func (_c *UserCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "User.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
+		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "User.external_id_instance"`)}
 	}
 	if _, ok := _c.mutation.Active(); !ok {
 		return &ValidationError{Name: "active", err: errors.New(`ent: missing required field "User.active"`)}
@@ -413,6 +434,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if value, ok := _c.mutation.ExternalIDInstance(); ok {
+		_spec.SetField(user.FieldExternalIDInstance, field.TypeInt64, value)
+		_node.ExternalIDInstance = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(user.FieldName, field.TypeString, value)

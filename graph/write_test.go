@@ -79,16 +79,6 @@ func TestWritesStayWithinReach(t *testing.T) {
 	})
 }
 
-func TestUniqueValuesAreNotToldApart(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		w.put(t, "Contact", map[string]any{"externalId": "C-1", "region": "EMEA", "lastActivityAt": today})
-		r := w.ask(t, as("SALES_MANAGER"), `mutation @for(purpose: SALES) { createContact(input: {externalId: "C-1"}) { contact { id } } }`)
-		if r.code() != read.CodeConflict || strings.Contains(r.raw, "external") || strings.Contains(r.raw, "C-1") {
-			t.Error(r.raw)
-		}
-	})
-}
-
 func TestConsentByStaff(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		row := w.put(t, "Contact", ada)

@@ -61,7 +61,8 @@ func entSchema(t *ir.Type) (File, error) {
 		}
 		switch {
 		case f.Unique:
-			indexes = append(indexes, fmt.Sprintf("index.Fields(%q).Unique()", f.Column))
+			fields = append(fields, fmt.Sprintf("field.Int64(%q).Default(0)", f.InstanceColumn()))
+			indexes = append(indexes, fmt.Sprintf("index.Fields(%q, %q).Unique()", f.Column, f.InstanceColumn()))
 		case f.Index || f.Kind == ir.ToOne:
 			// PostgreSQL and SQLite index no foreign keys by themselves; deletions and to-many pages would scan the table.
 			// With the id behind it an index also has the order of pages: no sort, however many rows match.

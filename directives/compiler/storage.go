@@ -81,13 +81,16 @@ func (c *compiler) columns(t *ir.Type) {
 			c.report(ruleReserved, c.field(f), fmt.Sprintf("%s cannot be an enum: %s is a part of every model", f.Coordinate(), name), "rename it")
 			continue
 		}
-		if len(name) > 55 {
-			c.report(ruleReserved, c.field(f), fmt.Sprintf("the name of %s is too long for a column", f.Coordinate()), "use at most 55 letters")
+		if len(name) > 50 { // PostgreSQL cuts names at 63 bytes, and some get a suffix
+			c.report(ruleReserved, c.field(f), fmt.Sprintf("the name of %s is too long for a column", f.Coordinate()), "use at most 50 letters")
 			continue
 		}
 		claim(name, f)
 		if f.Kind == ir.ToOne {
 			claim(f.Column, f)
+		}
+		if f.Unique {
+			claim(f.InstanceColumn(), f)
 		}
 	}
 	c.affixed(t)

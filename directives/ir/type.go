@@ -132,6 +132,10 @@ func (f *Field) Stored() bool { return f.Kind == Column || f.Kind == ToOne || f.
 // Coordinate names the field as `Type.field`, the schema coordinate of the GraphQL specification.
 func (f *Field) Coordinate() string { return f.Owner.Name + "." + f.Name }
 
+// InstanceColumn is the column that tells apart rows which share the value of a @unique field although one of them is
+// hidden from whoever wrote the other (polyinstantiation). It is 0 for the first of them.
+func (f *Field) InstanceColumn() string { return f.Column + "_instance" }
+
 // Edge describes a relation.
 type Edge struct {
 	Target *Type

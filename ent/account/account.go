@@ -18,6 +18,8 @@ const (
 	FieldID = "id"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
+	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
+	FieldExternalIDInstance = "external_id_instance"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldDomain holds the string denoting the domain field in the database.
@@ -79,6 +81,7 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldExternalID,
+	FieldExternalIDInstance,
 	FieldName,
 	FieldDomain,
 	FieldWebsite,
@@ -115,6 +118,8 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [1]ent.Hook
 	Policy ent.Policy
+	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
+	DefaultExternalIDInstance int64
 	// DefaultCurrency holds the default value on creation for the "currency" field.
 	DefaultCurrency string
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -136,6 +141,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
+}
+
+// ByExternalIDInstance orders the results by the external_id_instance field.
+func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

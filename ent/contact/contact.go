@@ -23,6 +23,8 @@ const (
 	FieldPrivacyState = "privacy_state"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
+	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
+	FieldExternalIDInstance = "external_id_instance"
 	// FieldFirstName holds the string denoting the first_name field in the database.
 	FieldFirstName = "first_name"
 	// FieldLastName holds the string denoting the last_name field in the database.
@@ -103,6 +105,7 @@ var Columns = []string{
 	FieldSubjectID,
 	FieldPrivacyState,
 	FieldExternalID,
+	FieldExternalIDInstance,
 	FieldFirstName,
 	FieldLastName,
 	FieldBirthday,
@@ -151,6 +154,8 @@ var (
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
+	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
+	DefaultExternalIDInstance int64
 	// DefaultLastActivityAt holds the default value on creation for the "last_activity_at" field.
 	DefaultLastActivityAt func() time.Time
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -212,6 +217,11 @@ func ByPrivacyState(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
+}
+
+// ByExternalIDInstance orders the results by the external_id_instance field.
+func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
 // ByFirstName orders the results by the first_name field.

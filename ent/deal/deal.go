@@ -19,6 +19,8 @@ const (
 	FieldID = "id"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
+	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
+	FieldExternalIDInstance = "external_id_instance"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldStage holds the string denoting the stage field in the database.
@@ -91,6 +93,7 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldExternalID,
+	FieldExternalIDInstance,
 	FieldName,
 	FieldStage,
 	FieldAmount,
@@ -125,6 +128,8 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [1]ent.Hook
 	Policy ent.Policy
+	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
+	DefaultExternalIDInstance int64
 	// DefaultCurrency holds the default value on creation for the "currency" field.
 	DefaultCurrency string
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -177,6 +182,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
+}
+
+// ByExternalIDInstance orders the results by the external_id_instance field.
+func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

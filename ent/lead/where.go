@@ -71,6 +71,11 @@ func ExternalID(v string) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldExternalID, v))
 }
 
+// ExternalIDInstance applies equality check predicate on the "external_id_instance" field. It's identical to ExternalIDInstanceEQ.
+func ExternalIDInstance(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
 // FirstName applies equality check predicate on the "first_name" field. It's identical to FirstNameEQ.
 func FirstName(v string) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldFirstName, v))
@@ -299,6 +304,46 @@ func ExternalIDEqualFold(v string) predicate.Lead {
 // ExternalIDContainsFold applies the ContainsFold predicate on the "external_id" field.
 func ExternalIDContainsFold(v string) predicate.Lead {
 	return predicate.Lead(sql.FieldContainsFold(FieldExternalID, v))
+}
+
+// ExternalIDInstanceEQ applies the EQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceNEQ applies the NEQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceNEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceIn applies the In predicate on the "external_id_instance" field.
+func ExternalIDInstanceIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceNotIn applies the NotIn predicate on the "external_id_instance" field.
+func ExternalIDInstanceNotIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceGT applies the GT predicate on the "external_id_instance" field.
+func ExternalIDInstanceGT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceGTE applies the GTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceGTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLT applies the LT predicate on the "external_id_instance" field.
+func ExternalIDInstanceLT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLTE applies the LTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceLTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
 // FirstNameEQ applies the EQ predicate on the "first_name" field.

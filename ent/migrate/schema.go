@@ -13,6 +13,7 @@ var (
 	AccountsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "domain", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "website", Type: field.TypeString, Nullable: true, Size: 2147483647},
@@ -38,57 +39,57 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "accounts_accounts_parent_edge_of",
-				Columns:    []*schema.Column{AccountsColumns[16]},
+				Columns:    []*schema.Column{AccountsColumns[17]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "accounts_users_owner_edge",
-				Columns:    []*schema.Column{AccountsColumns[17]},
+				Columns:    []*schema.Column{AccountsColumns[18]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "account_external_id",
+				Name:    "account_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{AccountsColumns[1]},
+				Columns: []*schema.Column{AccountsColumns[1], AccountsColumns[2]},
 			},
 			{
 				Name:    "account_name_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[2], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[3], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_domain_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[3], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[4], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_industry_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[5], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[6], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[6], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[7], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[7], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[8], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_parent_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[16], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[17], AccountsColumns[0]},
 			},
 			{
 				Name:    "account_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[17], AccountsColumns[0]},
+				Columns: []*schema.Column{AccountsColumns[18], AccountsColumns[0]},
 			},
 		},
 	}
@@ -187,6 +188,7 @@ var (
 	CampaignsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "channel", Type: field.TypeEnum, Enums: []string{"EMAIL", "EVENT", "PHONE", "POST", "WEB"}},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"PLANNED", "RUNNING", "FINISHED", "CANCELLED"}, Default: "PLANNED"},
@@ -205,31 +207,31 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "campaigns_users_owner_edge",
-				Columns:    []*schema.Column{CampaignsColumns[10]},
+				Columns:    []*schema.Column{CampaignsColumns[11]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "campaign_external_id",
+				Name:    "campaign_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{CampaignsColumns[1]},
+				Columns: []*schema.Column{CampaignsColumns[1], CampaignsColumns[2]},
 			},
 			{
 				Name:    "campaign_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{CampaignsColumns[4], CampaignsColumns[0]},
+				Columns: []*schema.Column{CampaignsColumns[5], CampaignsColumns[0]},
 			},
 			{
 				Name:    "campaign_starts_on_id",
 				Unique:  false,
-				Columns: []*schema.Column{CampaignsColumns[5], CampaignsColumns[0]},
+				Columns: []*schema.Column{CampaignsColumns[6], CampaignsColumns[0]},
 			},
 			{
 				Name:    "campaign_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{CampaignsColumns[10], CampaignsColumns[0]},
+				Columns: []*schema.Column{CampaignsColumns[11], CampaignsColumns[0]},
 			},
 		},
 	}
@@ -319,6 +321,7 @@ var (
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "last_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "birthday", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"postgres": "date"}},
@@ -354,13 +357,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contacts_accounts_account_edge",
-				Columns:    []*schema.Column{ContactsColumns[28]},
+				Columns:    []*schema.Column{ContactsColumns[29]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "contacts_users_owner_edge",
-				Columns:    []*schema.Column{ContactsColumns[29]},
+				Columns:    []*schema.Column{ContactsColumns[30]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -372,39 +375,39 @@ var (
 				Columns: []*schema.Column{ContactsColumns[1]},
 			},
 			{
-				Name:    "contact_external_id",
+				Name:    "contact_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{ContactsColumns[3]},
+				Columns: []*schema.Column{ContactsColumns[3], ContactsColumns[4]},
 			},
 			{
 				Name:    "contact_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[15], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[16], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[16], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[17], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_lifecycle_stage_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[21], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[22], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[23], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[24], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_account_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[28], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[29], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[29], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[30], ContactsColumns[0]},
 			},
 		},
 	}
@@ -412,6 +415,7 @@ var (
 	DealsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "stage", Type: field.TypeEnum, Enums: []string{"PROSPECTING", "IN_PROGRESS", "QUALIFIED", "PROPOSAL", "NEGOTIATION", "CLOSED_WON", "CLOSED_LOST"}, Default: "PROSPECTING"},
 		{Name: "amount", Type: field.TypeInt64, Nullable: true},
@@ -435,64 +439,64 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "deals_accounts_account_edge",
-				Columns:    []*schema.Column{DealsColumns[12]},
+				Columns:    []*schema.Column{DealsColumns[13]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deals_contacts_contact_edge",
-				Columns:    []*schema.Column{DealsColumns[13]},
+				Columns:    []*schema.Column{DealsColumns[14]},
 				RefColumns: []*schema.Column{ContactsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deals_users_owner_edge",
-				Columns:    []*schema.Column{DealsColumns[14]},
+				Columns:    []*schema.Column{DealsColumns[15]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deals_products_product_edge",
-				Columns:    []*schema.Column{DealsColumns[15]},
+				Columns:    []*schema.Column{DealsColumns[16]},
 				RefColumns: []*schema.Column{ProductsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "deal_external_id",
+				Name:    "deal_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{DealsColumns[1]},
+				Columns: []*schema.Column{DealsColumns[1], DealsColumns[2]},
 			},
 			{
 				Name:    "deal_stage_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[3], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[4], DealsColumns[0]},
 			},
 			{
 				Name:    "deal_closed_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[8], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[9], DealsColumns[0]},
 			},
 			{
 				Name:    "deal_account_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[12], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[13], DealsColumns[0]},
 			},
 			{
 				Name:    "deal_contact_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[13], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[14], DealsColumns[0]},
 			},
 			{
 				Name:    "deal_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[14], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[15], DealsColumns[0]},
 			},
 			{
 				Name:    "deal_product_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DealsColumns[15], DealsColumns[0]},
+				Columns: []*schema.Column{DealsColumns[16], DealsColumns[0]},
 			},
 		},
 	}
@@ -502,6 +506,7 @@ var (
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "last_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "email", Type: field.TypeString, Nullable: true, Size: 2147483647},
@@ -528,19 +533,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "leads_campaigns_campaign_edge",
-				Columns:    []*schema.Column{LeadsColumns[18]},
+				Columns:    []*schema.Column{LeadsColumns[19]},
 				RefColumns: []*schema.Column{CampaignsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_users_owner_edge",
-				Columns:    []*schema.Column{LeadsColumns[19]},
+				Columns:    []*schema.Column{LeadsColumns[20]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_contacts_converted_to_edge",
-				Columns:    []*schema.Column{LeadsColumns[20]},
+				Columns:    []*schema.Column{LeadsColumns[21]},
 				RefColumns: []*schema.Column{ContactsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -552,44 +557,44 @@ var (
 				Columns: []*schema.Column{LeadsColumns[1]},
 			},
 			{
-				Name:    "lead_external_id",
+				Name:    "lead_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{LeadsColumns[3]},
+				Columns: []*schema.Column{LeadsColumns[3], LeadsColumns[4]},
 			},
 			{
 				Name:    "lead_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[10], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[11], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[11], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[12], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[12], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[13], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[15], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[16], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_campaign_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[18], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[19], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[19], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[20], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_converted_to_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[20], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[21], LeadsColumns[0]},
 			},
 		},
 	}
@@ -663,6 +668,7 @@ var (
 	ProductsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "sku", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "description", Type: field.TypeString, Nullable: true, Size: 2147483647},
@@ -678,14 +684,14 @@ var (
 		PrimaryKey: []*schema.Column{ProductsColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "product_external_id",
+				Name:    "product_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{ProductsColumns[1]},
+				Columns: []*schema.Column{ProductsColumns[1], ProductsColumns[2]},
 			},
 			{
 				Name:    "product_sku_id",
 				Unique:  false,
-				Columns: []*schema.Column{ProductsColumns[3], ProductsColumns[0]},
+				Columns: []*schema.Column{ProductsColumns[4], ProductsColumns[0]},
 			},
 		},
 	}
@@ -759,6 +765,7 @@ var (
 	TeamsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "region", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "created_at", Type: field.TypeTime},
@@ -772,26 +779,26 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "teams_users_manager_edge",
-				Columns:    []*schema.Column{TeamsColumns[5]},
+				Columns:    []*schema.Column{TeamsColumns[6]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "team_external_id",
+				Name:    "team_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{TeamsColumns[1]},
+				Columns: []*schema.Column{TeamsColumns[1], TeamsColumns[2]},
 			},
 			{
 				Name:    "team_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{TeamsColumns[3], TeamsColumns[0]},
+				Columns: []*schema.Column{TeamsColumns[4], TeamsColumns[0]},
 			},
 			{
 				Name:    "team_manager_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TeamsColumns[5], TeamsColumns[0]},
+				Columns: []*schema.Column{TeamsColumns[6], TeamsColumns[0]},
 			},
 		},
 	}
@@ -799,6 +806,7 @@ var (
 	TicketsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "number", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "number_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "title", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "description", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "resolution", Type: field.TypeString, Nullable: true, Size: 2147483647},
@@ -823,74 +831,74 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tickets_contacts_contact_edge",
-				Columns:    []*schema.Column{TicketsColumns[13]},
+				Columns:    []*schema.Column{TicketsColumns[14]},
 				RefColumns: []*schema.Column{ContactsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "tickets_accounts_account_edge",
-				Columns:    []*schema.Column{TicketsColumns[14]},
+				Columns:    []*schema.Column{TicketsColumns[15]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "tickets_products_product_edge",
-				Columns:    []*schema.Column{TicketsColumns[15]},
+				Columns:    []*schema.Column{TicketsColumns[16]},
 				RefColumns: []*schema.Column{ProductsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "tickets_users_assignee_edge",
-				Columns:    []*schema.Column{TicketsColumns[16]},
+				Columns:    []*schema.Column{TicketsColumns[17]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "ticket_number",
+				Name:    "ticket_number_number_instance",
 				Unique:  true,
-				Columns: []*schema.Column{TicketsColumns[1]},
+				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[2]},
 			},
 			{
 				Name:    "ticket_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[5], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[6], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_priority_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[6], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[7], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_opened_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[9], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[10], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_closed_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[10], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[11], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_contact_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[13], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[14], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_account_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[14], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[15], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_product_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[15], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[16], TicketsColumns[0]},
 			},
 			{
 				Name:    "ticket_assignee_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[16], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[17], TicketsColumns[0]},
 			},
 		},
 	}
@@ -900,6 +908,7 @@ var (
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "email", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "phone", Type: field.TypeString, Nullable: true, Size: 2147483647},
@@ -921,13 +930,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "users_teams_team_edge",
-				Columns:    []*schema.Column{UsersColumns[14]},
+				Columns:    []*schema.Column{UsersColumns[15]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "users_users_manager_edge_of",
-				Columns:    []*schema.Column{UsersColumns[15]},
+				Columns:    []*schema.Column{UsersColumns[16]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -939,19 +948,19 @@ var (
 				Columns: []*schema.Column{UsersColumns[1]},
 			},
 			{
-				Name:    "user_external_id",
+				Name:    "user_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{UsersColumns[3]},
+				Columns: []*schema.Column{UsersColumns[3], UsersColumns[4]},
 			},
 			{
 				Name:    "user_team_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[14], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[15], UsersColumns[0]},
 			},
 			{
 				Name:    "user_manager_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[15], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[16], UsersColumns[0]},
 			},
 		},
 	}

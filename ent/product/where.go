@@ -60,6 +60,11 @@ func ExternalID(v string) predicate.Product {
 	return predicate.Product(sql.FieldEQ(FieldExternalID, v))
 }
 
+// ExternalIDInstance applies equality check predicate on the "external_id_instance" field. It's identical to ExternalIDInstanceEQ.
+func ExternalIDInstance(v int64) predicate.Product {
+	return predicate.Product(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
 func Name(v string) predicate.Product {
 	return predicate.Product(sql.FieldEQ(FieldName, v))
@@ -168,6 +173,46 @@ func ExternalIDEqualFold(v string) predicate.Product {
 // ExternalIDContainsFold applies the ContainsFold predicate on the "external_id" field.
 func ExternalIDContainsFold(v string) predicate.Product {
 	return predicate.Product(sql.FieldContainsFold(FieldExternalID, v))
+}
+
+// ExternalIDInstanceEQ applies the EQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceEQ(v int64) predicate.Product {
+	return predicate.Product(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceNEQ applies the NEQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceNEQ(v int64) predicate.Product {
+	return predicate.Product(sql.FieldNEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceIn applies the In predicate on the "external_id_instance" field.
+func ExternalIDInstanceIn(vs ...int64) predicate.Product {
+	return predicate.Product(sql.FieldIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceNotIn applies the NotIn predicate on the "external_id_instance" field.
+func ExternalIDInstanceNotIn(vs ...int64) predicate.Product {
+	return predicate.Product(sql.FieldNotIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceGT applies the GT predicate on the "external_id_instance" field.
+func ExternalIDInstanceGT(v int64) predicate.Product {
+	return predicate.Product(sql.FieldGT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceGTE applies the GTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceGTE(v int64) predicate.Product {
+	return predicate.Product(sql.FieldGTE(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLT applies the LT predicate on the "external_id_instance" field.
+func ExternalIDInstanceLT(v int64) predicate.Product {
+	return predicate.Product(sql.FieldLT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLTE applies the LTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceLTE(v int64) predicate.Product {
+	return predicate.Product(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.

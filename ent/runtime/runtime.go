@@ -42,16 +42,20 @@ func init() {
 	}
 	accountFields := schema.Account{}.Fields()
 	_ = accountFields
+	// accountDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	accountDescExternalIDInstance := accountFields[2].Descriptor()
+	// account.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	account.DefaultExternalIDInstance = accountDescExternalIDInstance.Default.(int64)
 	// accountDescCurrency is the schema descriptor for currency field.
-	accountDescCurrency := accountFields[12].Descriptor()
+	accountDescCurrency := accountFields[13].Descriptor()
 	// account.DefaultCurrency holds the default value on creation for the currency field.
 	account.DefaultCurrency = accountDescCurrency.Default.(string)
 	// accountDescCreatedAt is the schema descriptor for created_at field.
-	accountDescCreatedAt := accountFields[16].Descriptor()
+	accountDescCreatedAt := accountFields[17].Descriptor()
 	// account.DefaultCreatedAt holds the default value on creation for the created_at field.
 	account.DefaultCreatedAt = accountDescCreatedAt.Default.(func() time.Time)
 	// accountDescUpdatedAt is the schema descriptor for updated_at field.
-	accountDescUpdatedAt := accountFields[17].Descriptor()
+	accountDescUpdatedAt := accountFields[18].Descriptor()
 	// account.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	account.DefaultUpdatedAt = accountDescUpdatedAt.Default.(func() time.Time)
 	// accountDescID is the schema descriptor for id field.
@@ -92,12 +96,16 @@ func init() {
 	}
 	campaignFields := schema.Campaign{}.Fields()
 	_ = campaignFields
+	// campaignDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	campaignDescExternalIDInstance := campaignFields[2].Descriptor()
+	// campaign.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	campaign.DefaultExternalIDInstance = campaignDescExternalIDInstance.Default.(int64)
 	// campaignDescCurrency is the schema descriptor for currency field.
-	campaignDescCurrency := campaignFields[8].Descriptor()
+	campaignDescCurrency := campaignFields[9].Descriptor()
 	// campaign.DefaultCurrency holds the default value on creation for the currency field.
 	campaign.DefaultCurrency = campaignDescCurrency.Default.(string)
 	// campaignDescCreatedAt is the schema descriptor for created_at field.
-	campaignDescCreatedAt := campaignFields[10].Descriptor()
+	campaignDescCreatedAt := campaignFields[11].Descriptor()
 	// campaign.DefaultCreatedAt holds the default value on creation for the created_at field.
 	campaign.DefaultCreatedAt = campaignDescCreatedAt.Default.(func() time.Time)
 	// campaignDescID is the schema descriptor for id field.
@@ -180,16 +188,20 @@ func init() {
 	contactDescPrivacyState := contactFields[2].Descriptor()
 	// contact.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	contact.DefaultPrivacyState = contactDescPrivacyState.Default.(int64)
+	// contactDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	contactDescExternalIDInstance := contactFields[4].Descriptor()
+	// contact.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	contact.DefaultExternalIDInstance = contactDescExternalIDInstance.Default.(int64)
 	// contactDescLastActivityAt is the schema descriptor for last_activity_at field.
-	contactDescLastActivityAt := contactFields[23].Descriptor()
+	contactDescLastActivityAt := contactFields[24].Descriptor()
 	// contact.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	contact.DefaultLastActivityAt = contactDescLastActivityAt.Default.(func() time.Time)
 	// contactDescCreatedAt is the schema descriptor for created_at field.
-	contactDescCreatedAt := contactFields[28].Descriptor()
+	contactDescCreatedAt := contactFields[29].Descriptor()
 	// contact.DefaultCreatedAt holds the default value on creation for the created_at field.
 	contact.DefaultCreatedAt = contactDescCreatedAt.Default.(func() time.Time)
 	// contactDescUpdatedAt is the schema descriptor for updated_at field.
-	contactDescUpdatedAt := contactFields[29].Descriptor()
+	contactDescUpdatedAt := contactFields[30].Descriptor()
 	// contact.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	contact.DefaultUpdatedAt = contactDescUpdatedAt.Default.(func() time.Time)
 	// contactDescID is the schema descriptor for id field.
@@ -207,16 +219,20 @@ func init() {
 	}
 	dealFields := schema.Deal{}.Fields()
 	_ = dealFields
+	// dealDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	dealDescExternalIDInstance := dealFields[2].Descriptor()
+	// deal.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	deal.DefaultExternalIDInstance = dealDescExternalIDInstance.Default.(int64)
 	// dealDescCurrency is the schema descriptor for currency field.
-	dealDescCurrency := dealFields[5].Descriptor()
+	dealDescCurrency := dealFields[6].Descriptor()
 	// deal.DefaultCurrency holds the default value on creation for the currency field.
 	deal.DefaultCurrency = dealDescCurrency.Default.(string)
 	// dealDescCreatedAt is the schema descriptor for created_at field.
-	dealDescCreatedAt := dealFields[14].Descriptor()
+	dealDescCreatedAt := dealFields[15].Descriptor()
 	// deal.DefaultCreatedAt holds the default value on creation for the created_at field.
 	deal.DefaultCreatedAt = dealDescCreatedAt.Default.(func() time.Time)
 	// dealDescUpdatedAt is the schema descriptor for updated_at field.
-	dealDescUpdatedAt := dealFields[15].Descriptor()
+	dealDescUpdatedAt := dealFields[16].Descriptor()
 	// deal.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	deal.DefaultUpdatedAt = dealDescUpdatedAt.Default.(func() time.Time)
 	// dealDescID is the schema descriptor for id field.
@@ -238,16 +254,20 @@ func init() {
 	leadDescPrivacyState := leadFields[2].Descriptor()
 	// lead.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	lead.DefaultPrivacyState = leadDescPrivacyState.Default.(int64)
+	// leadDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	leadDescExternalIDInstance := leadFields[4].Descriptor()
+	// lead.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	lead.DefaultExternalIDInstance = leadDescExternalIDInstance.Default.(int64)
 	// leadDescLastActivityAt is the schema descriptor for last_activity_at field.
-	leadDescLastActivityAt := leadFields[15].Descriptor()
+	leadDescLastActivityAt := leadFields[16].Descriptor()
 	// lead.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	lead.DefaultLastActivityAt = leadDescLastActivityAt.Default.(func() time.Time)
 	// leadDescCreatedAt is the schema descriptor for created_at field.
-	leadDescCreatedAt := leadFields[19].Descriptor()
+	leadDescCreatedAt := leadFields[20].Descriptor()
 	// lead.DefaultCreatedAt holds the default value on creation for the created_at field.
 	lead.DefaultCreatedAt = leadDescCreatedAt.Default.(func() time.Time)
 	// leadDescUpdatedAt is the schema descriptor for updated_at field.
-	leadDescUpdatedAt := leadFields[20].Descriptor()
+	leadDescUpdatedAt := leadFields[21].Descriptor()
 	// lead.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	lead.DefaultUpdatedAt = leadDescUpdatedAt.Default.(func() time.Time)
 	// leadDescID is the schema descriptor for id field.
@@ -292,16 +312,20 @@ func init() {
 	}
 	productFields := schema.Product{}.Fields()
 	_ = productFields
+	// productDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	productDescExternalIDInstance := productFields[2].Descriptor()
+	// product.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	product.DefaultExternalIDInstance = productDescExternalIDInstance.Default.(int64)
 	// productDescCurrency is the schema descriptor for currency field.
-	productDescCurrency := productFields[6].Descriptor()
+	productDescCurrency := productFields[7].Descriptor()
 	// product.DefaultCurrency holds the default value on creation for the currency field.
 	product.DefaultCurrency = productDescCurrency.Default.(string)
 	// productDescActive is the schema descriptor for active field.
-	productDescActive := productFields[7].Descriptor()
+	productDescActive := productFields[8].Descriptor()
 	// product.DefaultActive holds the default value on creation for the active field.
 	product.DefaultActive = productDescActive.Default.(bool)
 	// productDescCreatedAt is the schema descriptor for created_at field.
-	productDescCreatedAt := productFields[8].Descriptor()
+	productDescCreatedAt := productFields[9].Descriptor()
 	// product.DefaultCreatedAt holds the default value on creation for the created_at field.
 	product.DefaultCreatedAt = productDescCreatedAt.Default.(func() time.Time)
 	// productDescID is the schema descriptor for id field.
@@ -338,8 +362,12 @@ func init() {
 	}
 	teamFields := schema.Team{}.Fields()
 	_ = teamFields
+	// teamDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	teamDescExternalIDInstance := teamFields[2].Descriptor()
+	// team.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	team.DefaultExternalIDInstance = teamDescExternalIDInstance.Default.(int64)
 	// teamDescCreatedAt is the schema descriptor for created_at field.
-	teamDescCreatedAt := teamFields[5].Descriptor()
+	teamDescCreatedAt := teamFields[6].Descriptor()
 	// team.DefaultCreatedAt holds the default value on creation for the created_at field.
 	team.DefaultCreatedAt = teamDescCreatedAt.Default.(func() time.Time)
 	// teamDescID is the schema descriptor for id field.
@@ -357,16 +385,20 @@ func init() {
 	}
 	ticketFields := schema.Ticket{}.Fields()
 	_ = ticketFields
+	// ticketDescNumberInstance is the schema descriptor for number_instance field.
+	ticketDescNumberInstance := ticketFields[2].Descriptor()
+	// ticket.DefaultNumberInstance holds the default value on creation for the number_instance field.
+	ticket.DefaultNumberInstance = ticketDescNumberInstance.Default.(int64)
 	// ticketDescOpenedAt is the schema descriptor for opened_at field.
-	ticketDescOpenedAt := ticketFields[9].Descriptor()
+	ticketDescOpenedAt := ticketFields[10].Descriptor()
 	// ticket.DefaultOpenedAt holds the default value on creation for the opened_at field.
 	ticket.DefaultOpenedAt = ticketDescOpenedAt.Default.(func() time.Time)
 	// ticketDescCreatedAt is the schema descriptor for created_at field.
-	ticketDescCreatedAt := ticketFields[15].Descriptor()
+	ticketDescCreatedAt := ticketFields[16].Descriptor()
 	// ticket.DefaultCreatedAt holds the default value on creation for the created_at field.
 	ticket.DefaultCreatedAt = ticketDescCreatedAt.Default.(func() time.Time)
 	// ticketDescUpdatedAt is the schema descriptor for updated_at field.
-	ticketDescUpdatedAt := ticketFields[16].Descriptor()
+	ticketDescUpdatedAt := ticketFields[17].Descriptor()
 	// ticket.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	ticket.DefaultUpdatedAt = ticketDescUpdatedAt.Default.(func() time.Time)
 	// ticketDescID is the schema descriptor for id field.
@@ -388,12 +420,16 @@ func init() {
 	userDescPrivacyState := userFields[2].Descriptor()
 	// user.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	user.DefaultPrivacyState = userDescPrivacyState.Default.(int64)
+	// userDescExternalIDInstance is the schema descriptor for external_id_instance field.
+	userDescExternalIDInstance := userFields[4].Descriptor()
+	// user.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
+	user.DefaultExternalIDInstance = userDescExternalIDInstance.Default.(int64)
 	// userDescActive is the schema descriptor for active field.
-	userDescActive := userFields[10].Descriptor()
+	userDescActive := userFields[11].Descriptor()
 	// user.DefaultActive holds the default value on creation for the active field.
 	user.DefaultActive = userDescActive.Default.(bool)
 	// userDescCreatedAt is the schema descriptor for created_at field.
-	userDescCreatedAt := userFields[15].Descriptor()
+	userDescCreatedAt := userFields[16].Descriptor()
 	// user.DefaultCreatedAt holds the default value on creation for the created_at field.
 	user.DefaultCreatedAt = userDescCreatedAt.Default.(func() time.Time)
 	// userDescID is the schema descriptor for id field.

@@ -28,6 +28,7 @@ func (Account) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("external_id").Optional().Nillable(),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name"),
 		field.Text("domain").Optional().Nillable(),
 		field.Text("website").Optional().Nillable(),
@@ -58,7 +59,7 @@ func (Account) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Account) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("name", "id"),
 		index.Fields("domain", "id"),
 		index.Fields("industry", "id"),

@@ -28,6 +28,7 @@ func (Campaign) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("external_id").Optional().Nillable(),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name"),
 		field.Enum("channel").Values("EMAIL", "EVENT", "PHONE", "POST", "WEB"),
 		field.Enum("status").Values("PLANNED", "RUNNING", "FINISHED", "CANCELLED").Default("PLANNED"),
@@ -50,7 +51,7 @@ func (Campaign) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Campaign) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("status", "id"),
 		index.Fields("starts_on", "id"),
 		index.Fields("owner_id", "id"),

@@ -31,6 +31,7 @@ func (Deal) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("external_id").Optional().Nillable(),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name").Optional().Nillable().StructTag(`json:"-"`),
 		field.Enum("stage").Values("PROSPECTING", "IN_PROGRESS", "QUALIFIED", "PROPOSAL", "NEGOTIATION", "CLOSED_WON", "CLOSED_LOST").Default("PROSPECTING"),
 		field.Int64("amount").Optional().Nillable().StructTag(`json:"-"`),
@@ -61,7 +62,7 @@ func (Deal) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Deal) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("stage", "id"),
 		index.Fields("closed_at", "id"),
 		index.Fields("account_id", "id"),

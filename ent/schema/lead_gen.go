@@ -30,6 +30,7 @@ func (Lead) Fields() []ent.Field {
 		field.UUID("subject_id", uuid.UUID{}),
 		field.Int64("privacy_state").Default(0),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("first_name").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("last_name").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("email").Optional().Nillable().StructTag(`json:"-"`),
@@ -63,7 +64,7 @@ func (Lead) Edges() []ent.Edge {
 func (Lead) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("subject_id"),
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("country", "id"),
 		index.Fields("region", "id"),
 		index.Fields("status", "id"),

@@ -26,6 +26,7 @@ func (Product) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("external_id").Optional().Nillable(),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name"),
 		field.Text("sku").Optional().Nillable(),
 		field.Text("description").Optional().Nillable(),
@@ -39,7 +40,7 @@ func (Product) Fields() []ent.Field {
 // Indexes cover every key, every @index and every @unique.
 func (Product) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("sku", "id"),
 	}
 }

@@ -27,6 +27,7 @@ func (Team) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("external_id").Optional().Nillable(),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name"),
 		field.Text("region").Optional().Nillable(),
 		field.UUID("manager_id", uuid.UUID{}).Optional().Nillable(),
@@ -44,7 +45,7 @@ func (Team) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Team) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("region", "id"),
 		index.Fields("manager_id", "id"),
 	}

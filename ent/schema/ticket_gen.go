@@ -27,6 +27,7 @@ func (Ticket) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.Text("number").Optional().Nillable().StructTag(`json:"-"`),
+		field.Int64("number_instance").Default(0),
 		field.Text("title").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("description").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("resolution").Optional().Nillable().StructTag(`json:"-"`),
@@ -58,7 +59,7 @@ func (Ticket) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Ticket) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("number").Unique(),
+		index.Fields("number", "number_instance").Unique(),
 		index.Fields("status", "id"),
 		index.Fields("priority", "id"),
 		index.Fields("opened_at", "id"),

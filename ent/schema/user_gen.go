@@ -31,6 +31,7 @@ func (User) Fields() []ent.Field {
 		field.UUID("subject_id", uuid.UUID{}),
 		field.Int64("privacy_state").Default(0),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
+		field.Int64("external_id_instance").Default(0),
 		field.Text("name").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("email").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("phone").Optional().Nillable().StructTag(`json:"-"`),
@@ -58,7 +59,7 @@ func (User) Edges() []ent.Edge {
 func (User) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("subject_id"),
-		index.Fields("external_id").Unique(),
+		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("team_id", "id"),
 		index.Fields("manager_id", "id"),
 	}

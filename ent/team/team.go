@@ -18,6 +18,8 @@ const (
 	FieldID = "id"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
+	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
+	FieldExternalIDInstance = "external_id_instance"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldRegion holds the string denoting the region field in the database.
@@ -43,6 +45,7 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldExternalID,
+	FieldExternalIDInstance,
 	FieldName,
 	FieldRegion,
 	FieldManagerID,
@@ -67,6 +70,8 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [1]ent.Hook
 	Policy ent.Policy
+	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
+	DefaultExternalIDInstance int64
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
 	DefaultCreatedAt func() time.Time
 	// DefaultID holds the default value on creation for the "id" field.
@@ -84,6 +89,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
+}
+
+// ByExternalIDInstance orders the results by the external_id_instance field.
+func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

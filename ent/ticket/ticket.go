@@ -19,6 +19,8 @@ const (
 	FieldID = "id"
 	// FieldNumber holds the string denoting the number field in the database.
 	FieldNumber = "number"
+	// FieldNumberInstance holds the string denoting the number_instance field in the database.
+	FieldNumberInstance = "number_instance"
 	// FieldTitle holds the string denoting the title field in the database.
 	FieldTitle = "title"
 	// FieldDescription holds the string denoting the description field in the database.
@@ -93,6 +95,7 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldNumber,
+	FieldNumberInstance,
 	FieldTitle,
 	FieldDescription,
 	FieldResolution,
@@ -128,6 +131,8 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [1]ent.Hook
 	Policy ent.Policy
+	// DefaultNumberInstance holds the default value on creation for the "number_instance" field.
+	DefaultNumberInstance int64
 	// DefaultOpenedAt holds the default value on creation for the "opened_at" field.
 	DefaultOpenedAt func() time.Time
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -231,6 +236,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 // ByNumber orders the results by the number field.
 func ByNumber(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNumber, opts...).ToFunc()
+}
+
+// ByNumberInstance orders the results by the number_instance field.
+func ByNumberInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNumberInstance, opts...).ToFunc()
 }
 
 // ByTitle orders the results by the title field.

@@ -61,6 +61,11 @@ func Number(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldNumber, v))
 }
 
+// NumberInstance applies equality check predicate on the "number_instance" field. It's identical to NumberInstanceEQ.
+func NumberInstance(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNumberInstance, v))
+}
+
 // Title applies equality check predicate on the "title" field. It's identical to TitleEQ.
 func Title(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldTitle, v))
@@ -194,6 +199,46 @@ func NumberEqualFold(v string) predicate.Ticket {
 // NumberContainsFold applies the ContainsFold predicate on the "number" field.
 func NumberContainsFold(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldContainsFold(FieldNumber, v))
+}
+
+// NumberInstanceEQ applies the EQ predicate on the "number_instance" field.
+func NumberInstanceEQ(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNumberInstance, v))
+}
+
+// NumberInstanceNEQ applies the NEQ predicate on the "number_instance" field.
+func NumberInstanceNEQ(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldNumberInstance, v))
+}
+
+// NumberInstanceIn applies the In predicate on the "number_instance" field.
+func NumberInstanceIn(vs ...int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldNumberInstance, vs...))
+}
+
+// NumberInstanceNotIn applies the NotIn predicate on the "number_instance" field.
+func NumberInstanceNotIn(vs ...int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldNumberInstance, vs...))
+}
+
+// NumberInstanceGT applies the GT predicate on the "number_instance" field.
+func NumberInstanceGT(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldNumberInstance, v))
+}
+
+// NumberInstanceGTE applies the GTE predicate on the "number_instance" field.
+func NumberInstanceGTE(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldNumberInstance, v))
+}
+
+// NumberInstanceLT applies the LT predicate on the "number_instance" field.
+func NumberInstanceLT(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldNumberInstance, v))
+}
+
+// NumberInstanceLTE applies the LTE predicate on the "number_instance" field.
+func NumberInstanceLTE(v int64) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldNumberInstance, v))
 }
 
 // TitleEQ applies the EQ predicate on the "title" field.

@@ -22,6 +22,8 @@ const (
 	FieldPrivacyState = "privacy_state"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
+	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
+	FieldExternalIDInstance = "external_id_instance"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldEmail holds the string denoting the email field in the database.
@@ -77,6 +79,7 @@ var Columns = []string{
 	FieldSubjectID,
 	FieldPrivacyState,
 	FieldExternalID,
+	FieldExternalIDInstance,
 	FieldName,
 	FieldEmail,
 	FieldPhone,
@@ -111,6 +114,8 @@ var (
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
+	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
+	DefaultExternalIDInstance int64
 	// DefaultActive holds the default value on creation for the "active" field.
 	DefaultActive bool
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -140,6 +145,11 @@ func ByPrivacyState(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
+}
+
+// ByExternalIDInstance orders the results by the external_id_instance field.
+func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

@@ -71,6 +71,11 @@ func ExternalID(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldExternalID, v))
 }
 
+// ExternalIDInstance applies equality check predicate on the "external_id_instance" field. It's identical to ExternalIDInstanceEQ.
+func ExternalIDInstance(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
 func Name(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldName, v))
@@ -284,6 +289,46 @@ func ExternalIDEqualFold(v string) predicate.User {
 // ExternalIDContainsFold applies the ContainsFold predicate on the "external_id" field.
 func ExternalIDContainsFold(v string) predicate.User {
 	return predicate.User(sql.FieldContainsFold(FieldExternalID, v))
+}
+
+// ExternalIDInstanceEQ applies the EQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceNEQ applies the NEQ predicate on the "external_id_instance" field.
+func ExternalIDInstanceNEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceIn applies the In predicate on the "external_id_instance" field.
+func ExternalIDInstanceIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceNotIn applies the NotIn predicate on the "external_id_instance" field.
+func ExternalIDInstanceNotIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldExternalIDInstance, vs...))
+}
+
+// ExternalIDInstanceGT applies the GT predicate on the "external_id_instance" field.
+func ExternalIDInstanceGT(v int64) predicate.User {
+	return predicate.User(sql.FieldGT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceGTE applies the GTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceGTE(v int64) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLT applies the LT predicate on the "external_id_instance" field.
+func ExternalIDInstanceLT(v int64) predicate.User {
+	return predicate.User(sql.FieldLT(FieldExternalIDInstance, v))
+}
+
+// ExternalIDInstanceLTE applies the LTE predicate on the "external_id_instance" field.
+func ExternalIDInstanceLTE(v int64) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.

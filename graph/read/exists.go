@@ -39,3 +39,32 @@ func (e *Engine) Exists(ctx context.Context, db Querier, s *Session, t *ir.Type,
 	}
 	return len(rows) == 1, nil
 }
+
+// Taken reports whether another row of the field's type has the value, and whether the session sees one that has: the row,
+// and the value in it. It is one statement whatever the answer. v is a storage value, or of an edge the row's UUID.
+func (e *Engine) Taken(ctx context.Context, db Querier, s *Session, f *ir.Field, v any, except uuid.UUID) (taken, seen bool, err error) {
+	t, sqls := f.Owner, newSQL(e.dialect)
+	lv := &level{typ: t, alias: sqls.alias("t")}
+	if id, ok := v.(uuid.UUID); ok {
+		v = id.String()
+	}
+	lv.where = append(lv.where, text(column(lv.alias, f.Column)+" = ?", constant{v}), text(column(lv.alias, "id")+" <> ?", constant{except.String()}))
+	visible := text("1 = 0")
+	rows, c := policy.RowsOf(t, ir.Read, s.Request), policy.CellOf(f, s.Request)
+	if rows.Allowed && c.Queryable() && (!rows.OwnOnly || t.Personal()) {
+		if visible = and(sqls.exist(rows, lv.alias), sqls.shown(&c, lv.alias)); visible.empty() {
+			visible = text("1 = 1")
+		}
+	}
+	lv.selects = []fragment{text("COUNT(*)"), {"COUNT(CASE WHEN " + visible.sql + " THEN 1 END)", visible.args}}
+	st, err := e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return false, false, err
+	}
+	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
+	found, err := r.query(st, 2)
+	if err != nil {
+		return false, false, fmt.Errorf("compare %s: %w", f.Coordinate(), err)
+	}
+	return found[0][0].n > 0, found[0][1].n > 0, nil
+}

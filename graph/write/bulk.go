@@ -37,8 +37,12 @@ func (b *Bulk) Find(ctx context.Context, t *ir.Type, field *ir.Field, values []a
 	}
 	for len(values) > 0 {
 		n := min(chunk, len(values))
-		query, args := entsql.Dialect(b.Dialect).Select("id", column).From(entsql.Table(t.Table)).
-			Where(entsql.In(column, driverValues(values[:n])...)).Query()
+		sel := entsql.Dialect(b.Dialect).Select("id", column).From(entsql.Table(t.Table)).
+			Where(entsql.In(column, driverValues(values[:n])...))
+		if field.Unique { // of several instances the first, which then comes last
+			sel.OrderBy(entsql.Desc(field.InstanceColumn()))
+		}
+		query, args := sel.Query()
 		values = values[n:]
 		rows, err := b.DB.QueryContext(ctx, query, args...)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -99,11 +100,16 @@ func input(args map[string]any) map[string]any {
 // errNotFound answers for a row that is missing, hidden or of another type: the same bytes for each.
 var errNotFound = read.Fail(read.CodeNotFound, "no such record")
 
-// failed makes a store's error one that clients may see. A uniqueness error names no field: which value is taken is
-// itself a reading of somebody's record.
+// errConflict names no field: which value is taken is itself a reading of somebody's record.
+var errConflict = read.Fail(read.CodeConflict, "this would break a rule of the store: a value that must be unique is taken, or a record is still referred to")
+
+// failed makes a store's error one that clients may see.
 func failed(err error) error {
+	if sqlgraph.IsUniqueConstraintError(err) {
+		return errTaken
+	}
 	if ent.IsConstraintError(err) {
-		return read.Fail(read.CodeConflict, "this would break a rule of the store: a value that must be unique is taken, or a record is still referred to")
+		return errConflict
 	}
 	if ent.IsValidationError(err) {
 		return read.Fail(read.CodeBadInput, "a required value is missing or out of bounds")

@@ -21,6 +21,7 @@ import (
 type change struct {
 	columns    []string
 	values     []any
+	unique     []unique
 	edges      []reference
 	conditions [][]*ir.Condition
 }
@@ -64,6 +65,9 @@ func changeOf(t *ir.Type, op ir.Op, s *read.Session, in map[string]any) (change,
 		}
 		c.columns = append(c.columns, field.Column)
 		c.values = append(c.values, v)
+		if field.Unique {
+			c.unique = append(c.unique, unique{field, v})
+		}
 	}
 	return c, nil
 }
@@ -141,7 +145,7 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 	if err != nil {
 		return read.Object{}, err
 	}
-	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+	err = e.within(ctx, func(tx *sql.Tx, client *ent.Client) error {
 		if err := e.references(ctx, tx, s, c); err != nil {
 			return err
 		}
@@ -155,6 +159,9 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 			}
 		}
 		if err := c.assign(m); err != nil {
+			return err
+		}
+		if err := e.instances(ctx, tx, s, m, c, id); err != nil {
 			return err
 		}
 		if err := save(ctx); err != nil {
@@ -190,7 +197,7 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		return read.Object{}, err
 	}
 	id := e.rowID(t, rawID)
-	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+	err = e.within(ctx, func(tx *sql.Tx, client *ent.Client) error {
 		ops := []ir.Op{ir.Read, ir.Update}
 		ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops)
 		if err != nil {
@@ -212,6 +219,9 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 			return err
 		}
 		if err := c.assign(m); err != nil {
+			return err
+		}
+		if err := e.instances(ctx, tx, s, m, c, id); err != nil {
 			return err
 		}
 		if err := touch(m, t, s.Now); err != nil {

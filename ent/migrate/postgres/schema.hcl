@@ -8,6 +8,11 @@ table "accounts" {
     null = true
     type = text
   }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
+  }
   column "name" {
     null = false
     type = text
@@ -86,9 +91,9 @@ table "accounts" {
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
   }
-  index "account_external_id" {
+  index "account_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "account_name_id" {
     columns = [column.name, column.id]
@@ -226,6 +231,11 @@ table "campaigns" {
     null = true
     type = text
   }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
+  }
   column "name" {
     null = false
     type = text
@@ -272,9 +282,9 @@ table "campaigns" {
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
   }
-  index "campaign_external_id" {
+  index "campaign_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "campaign_status_id" {
     columns = [column.status, column.id]
@@ -420,6 +430,11 @@ table "contacts" {
     null = true
     type = text
   }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
+  }
   column "first_name" {
     null = true
     type = text
@@ -541,9 +556,9 @@ table "contacts" {
   index "contact_subject_id" {
     columns = [column.subject_id]
   }
-  index "contact_external_id" {
+  index "contact_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "contact_country_id" {
     columns = [column.country, column.id]
@@ -573,6 +588,11 @@ table "deals" {
   column "external_id" {
     null = true
     type = text
+  }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
   }
   column "name" {
     null = true
@@ -655,9 +675,9 @@ table "deals" {
     ref_columns = [table.products.column.id]
     on_delete   = SET_NULL
   }
-  index "deal_external_id" {
+  index "deal_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "deal_stage_id" {
     columns = [column.stage, column.id]
@@ -696,6 +716,11 @@ table "leads" {
   column "external_id" {
     null = true
     type = text
+  }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
   }
   column "first_name" {
     null = true
@@ -787,9 +812,9 @@ table "leads" {
   index "lead_subject_id" {
     columns = [column.subject_id]
   }
-  index "lead_external_id" {
+  index "lead_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "lead_country_id" {
     columns = [column.country, column.id]
@@ -898,6 +923,11 @@ table "products" {
     null = true
     type = text
   }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
+  }
   column "name" {
     null = false
     type = text
@@ -931,9 +961,9 @@ table "products" {
   primary_key {
     columns = [column.id]
   }
-  index "product_external_id" {
+  index "product_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "product_sku_id" {
     columns = [column.sku, column.id]
@@ -1026,6 +1056,11 @@ table "teams" {
     null = true
     type = text
   }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
+  }
   column "name" {
     null = false
     type = text
@@ -1050,9 +1085,9 @@ table "teams" {
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
   }
-  index "team_external_id" {
+  index "team_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "team_region_id" {
     columns = [column.region, column.id]
@@ -1070,6 +1105,11 @@ table "tickets" {
   column "number" {
     null = true
     type = text
+  }
+  column "number_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
   }
   column "title" {
     null = true
@@ -1156,9 +1196,9 @@ table "tickets" {
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
   }
-  index "ticket_number" {
+  index "ticket_number_number_instance" {
     unique  = true
-    columns = [column.number]
+    columns = [column.number, column.number_instance]
   }
   index "ticket_status_id" {
     columns = [column.status, column.id]
@@ -1203,6 +1243,11 @@ table "users" {
   column "external_id" {
     null = true
     type = text
+  }
+  column "external_id_instance" {
+    null    = false
+    type    = bigint
+    default = sql("0")
   }
   column "name" {
     null = true
@@ -1269,9 +1314,9 @@ table "users" {
   index "user_subject_id" {
     columns = [column.subject_id]
   }
-  index "user_external_id" {
+  index "user_external_id_external_id_instance" {
     unique  = true
-    columns = [column.external_id]
+    columns = [column.external_id, column.external_id_instance]
   }
   index "user_team_id_id" {
     columns = [column.team_id, column.id]

@@ -4,6 +4,7 @@
 CREATE TABLE `accounts` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NOT NULL,
   `domain` text NULL,
   `website` text NULL,
@@ -26,7 +27,7 @@ CREATE TABLE `accounts` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `account_external_id` ON `accounts` (`external_id`);
+CREATE UNIQUE INDEX `account_external_id_external_id_instance` ON `accounts` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `account_name_id` ON `accounts` (`name`, `id`);
@@ -97,6 +98,7 @@ CREATE INDEX `activity_performed_by_id_id` ON `activities` (`performed_by_id`, `
 CREATE TABLE `campaigns` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NOT NULL,
   `channel` text NOT NULL,
   `status` text NOT NULL DEFAULT ('PLANNED'),
@@ -111,7 +113,7 @@ CREATE TABLE `campaigns` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `campaign_external_id` ON `campaigns` (`external_id`);
+CREATE UNIQUE INDEX `campaign_external_id_external_id_instance` ON `campaigns` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `campaign_status_id` ON `campaigns` (`status`, `id`);
@@ -171,6 +173,7 @@ CREATE TABLE `contacts` (
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name` text NULL,
   `last_name` text NULL,
   `birthday` datetime NULL,
@@ -206,7 +209,7 @@ CREATE TABLE `contacts` (
 CREATE INDEX `contact_subject_id` ON `contacts` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `contact_external_id` ON `contacts` (`external_id`);
+CREATE UNIQUE INDEX `contact_external_id_external_id_instance` ON `contacts` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `contact_country_id` ON `contacts` (`country`, `id`);
@@ -230,6 +233,7 @@ CREATE INDEX `contact_owner_id_id` ON `contacts` (`owner_id`, `id`);
 CREATE TABLE `deals` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NULL,
   `stage` text NOT NULL DEFAULT ('PROSPECTING'),
   `amount` integer NULL,
@@ -252,7 +256,7 @@ CREATE TABLE `deals` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `deal_external_id` ON `deals` (`external_id`);
+CREATE UNIQUE INDEX `deal_external_id_external_id_instance` ON `deals` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `deal_stage_id` ON `deals` (`stage`, `id`);
@@ -278,6 +282,7 @@ CREATE TABLE `leads` (
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name` text NULL,
   `last_name` text NULL,
   `email` text NULL,
@@ -305,7 +310,7 @@ CREATE TABLE `leads` (
 CREATE INDEX `lead_subject_id` ON `leads` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `lead_external_id` ON `leads` (`external_id`);
+CREATE UNIQUE INDEX `lead_external_id_external_id_instance` ON `leads` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `lead_country_id` ON `leads` (`country`, `id`);
@@ -362,6 +367,7 @@ CREATE INDEX `note_author_id_id` ON `notes` (`author_id`, `id`);
 CREATE TABLE `products` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NOT NULL,
   `sku` text NULL,
   `description` text NULL,
@@ -373,7 +379,7 @@ CREATE TABLE `products` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `product_external_id` ON `products` (`external_id`);
+CREATE UNIQUE INDEX `product_external_id_external_id_instance` ON `products` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `product_sku_id` ON `products` (`sku`, `id`);
@@ -415,6 +421,7 @@ CREATE INDEX `task_assignee_id_id` ON `tasks` (`assignee_id`, `id`);
 CREATE TABLE `teams` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NOT NULL,
   `region` text NULL,
   `created_at` datetime NOT NULL,
@@ -424,7 +431,7 @@ CREATE TABLE `teams` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `team_external_id` ON `teams` (`external_id`);
+CREATE UNIQUE INDEX `team_external_id_external_id_instance` ON `teams` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `team_region_id` ON `teams` (`region`, `id`);
@@ -436,6 +443,7 @@ CREATE INDEX `team_manager_id_id` ON `teams` (`manager_id`, `id`);
 CREATE TABLE `tickets` (
   `id` uuid NOT NULL,
   `number` text NULL,
+  `number_instance` integer NOT NULL DEFAULT (0),
   `title` text NULL,
   `description` text NULL,
   `resolution` text NULL,
@@ -459,7 +467,7 @@ CREATE TABLE `tickets` (
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `ticket_number` ON `tickets` (`number`);
+CREATE UNIQUE INDEX `ticket_number_number_instance` ON `tickets` (`number`, `number_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `ticket_status_id` ON `tickets` (`status`, `id`);
@@ -491,6 +499,7 @@ CREATE TABLE `users` (
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
+  `external_id_instance` integer NOT NULL DEFAULT (0),
   `name` text NULL,
   `email` text NULL,
   `phone` text NULL,
@@ -512,7 +521,7 @@ CREATE TABLE `users` (
 CREATE INDEX `user_subject_id` ON `users` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE UNIQUE INDEX `user_external_id` ON `users` (`external_id`);
+CREATE UNIQUE INDEX `user_external_id_external_id_instance` ON `users` (`external_id`, `external_id_instance`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `user_team_id_id` ON `users` (`team_id`, `id`);
