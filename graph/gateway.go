@@ -117,6 +117,9 @@ func (g *Gateway) answer(ctx context.Context, p *graphql.RawParams) *graphql.Res
 	if len(errs) > 0 {
 		return &graphql.Response{Errors: g.invalid(op, errs)}
 	}
+	if looks(op.Operation.SelectionSet, op.Doc, map[string]bool{}) > maxLooks {
+		return refused(read.CodeCostExceeded, fmt.Sprintf("an operation may ask for __schema and __type %d times", maxLooks))
+	}
 	responses, ctx := g.exec.DispatchOperation(ctx, op)
 	resp := responses(ctx)
 	if resp == nil { // the context ended before the answer was begun
@@ -155,6 +158,30 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 
 func refuse(err *read.Error) graphql.ResponseHandler {
 	return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{err.GraphQL()}})
+}
+
+// maxLooks bounds how often an operation asks about the schema: each answer is as large as the schema.
+const maxLooks = 2
+
+// looks counts the root fields that ask about the schema. A fragment that stands twice is merged, and counts once.
+func looks(set ast.SelectionSet, doc *ast.QueryDocument, visited map[string]bool) int {
+	n := 0
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			if s.Name == "__schema" || s.Name == "__type" {
+				n++
+			}
+		case *ast.InlineFragment:
+			n += looks(s.SelectionSet, doc, visited)
+		case *ast.FragmentSpread:
+			if f := doc.Fragments.ForName(s.Name); f != nil && !visited[s.Name] {
+				visited[s.Name] = true
+				n += looks(f.SelectionSet, doc, visited)
+			}
+		}
+	}
+	return n
 }
 
 func onlyIntrospects(set ast.SelectionSet, doc *ast.QueryDocument, visited map[string]bool) bool {
@@ -205,6 +232,11 @@ func (g *Gateway) present(ctx context.Context, err error) *gqlerror.Error {
 		return out
 	}
 	g.log.ErrorContext(ctx, "operation failed", "path", graphql.GetPath(ctx).String(), "err", err)
+	if unavailable(err) {
+		out := read.Fail(read.CodeUnavailable, "the database does not answer: try again later").GraphQL()
+		out.Path = graphql.GetPath(ctx)
+		return out
+	}
 	return &gqlerror.Error{Message: "internal error", Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": read.CodeInternal}}
 }
 

@@ -10,10 +10,9 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-)
 
-// CodeCostExceeded is the code of an operation that asks for more work than one operation may.
-const CodeCostExceeded = "COST_EXCEEDED"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
 
 // Bounds of a document. Validation compares selections with each other, so its time grows with the square of their number:
 // at these bounds the worst shapes known take well below half a second, and what GraphiQL asks of the schema is a tenth of
@@ -91,7 +90,7 @@ func (g *Gateway) invalid(op *graphql.OperationContext, errs gqlerror.List) gqle
 }
 
 func tooLarge() *gqlerror.Error {
-	return &gqlerror.Error{Extensions: map[string]any{"code": CodeCostExceeded},
+	return &gqlerror.Error{Extensions: map[string]any{"code": read.CodeCostExceeded},
 		Message: fmt.Sprintf("an operation may have %d tokens and %d bytes: ask in parts, and send values as variables", MaxTokens, MaxText)}
 }
 

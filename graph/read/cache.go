@@ -35,7 +35,7 @@ func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.Col
 	if pl, ok := e.plans.Get(key); ok {
 		return pl, nil
 	}
-	p := &planner{e: e, op: op, req: s.Request, sql: newSQL(e.dialect), plan: &plan{}}
+	p := &planner{e: e, op: op, req: s.Request, sql: newSQL(e.dialect), plan: &plan{}, rows: 1}
 	err := compile(p)
 	if p.err != nil {
 		err = p.err

@@ -260,6 +260,9 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	if err != nil {
 		return err
 	}
+	if pl.cells*len(ids) > MaxCells {
+		return errCost
+	}
 	r := e.newRun(ctx, s, pl)
 	r.parents = ids
 	return e.fetchAndEncode(r, pl.conn, func(res *results) error {

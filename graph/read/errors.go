@@ -15,6 +15,8 @@ const (
 	CodeBadInput          = "BAD_INPUT"
 	CodeFieldNotQueryable = "FIELD_NOT_QUERYABLE"
 	CodeFieldNotWritable  = "FIELD_NOT_WRITABLE"
+	CodeConsentRequired   = "CONSENT_REQUIRED"
+	CodeCostExceeded      = "COST_EXCEEDED"
 	CodeInvalidCursor     = "INVALID_CURSOR"
 	CodePageTooLarge      = "PAGE_TOO_LARGE"
 	CodeAggregateBudget   = "AGGREGATE_BUDGET"

@@ -28,16 +28,7 @@ func (e *Engine) Exists(ctx context.Context, db Querier, s *Session, t *ir.Type,
 	for _, any := range also {
 		lv.where = append(lv.where, sqls.anyOf(any, lv.alias))
 	}
-	st, err := e.build(lv, nil, func(*entsql.Selector) {})
-	if err != nil {
-		return false, err
-	}
-	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
-	rows, err := r.query(st, 1)
-	if err != nil {
-		return false, fmt.Errorf("check %s: %w", t.Name, err)
-	}
-	return len(rows) == 1, nil
+	return e.any(ctx, db, s, lv)
 }
 
 // Taken reports whether another row of the field's type has the value, and whether the session sees one that has: the row,
@@ -67,4 +58,26 @@ func (e *Engine) Taken(ctx context.Context, db Querier, s *Session, f *ir.Field,
 		return false, false, fmt.Errorf("compare %s: %w", f.Coordinate(), err)
 	}
 	return found[0][0].n > 0, found[0][1].n > 0, nil
+}
+
+// Consented reports whether everybody the row is about has given all of the consents.
+func (e *Engine) Consented(ctx context.Context, db Querier, s *Session, t *ir.Type, id uuid.UUID, consents policy.State) (bool, error) {
+	sqls := newSQL(e.dialect)
+	lv := &level{typ: t, alias: sqls.alias("t"), selects: []fragment{text("1")}}
+	lv.where = []fragment{text(column(lv.alias, "id")+" = ?", constant{id.String()}), sqls.consented(t, lv.alias, consents)}
+	return e.any(ctx, db, s, lv)
+}
+
+// any reports whether a level has a row.
+func (e *Engine) any(ctx context.Context, db Querier, s *Session, lv *level) (bool, error) {
+	st, err := e.build(lv, nil, func(*entsql.Selector) {})
+	if err != nil {
+		return false, err
+	}
+	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
+	rows, err := r.query(st, 1)
+	if err != nil {
+		return false, fmt.Errorf("check %s: %w", lv.typ.Name, err)
+	}
+	return len(rows) > 0, nil
 }

@@ -124,6 +124,7 @@ type plan struct {
 	conn      *connection
 	aggregate *aggregate
 	notes     []noted
+	cells     int // that the answer may have, for each row asked for by id
 }
 
 // planner compiles selections. It collects the first error and goes on without harm.
@@ -138,6 +139,21 @@ type planner struct {
 	// happened.
 	mute int
 	path string // of the connection whose filter and order are being compiled
+	// rows is how many rows the level under way may have: the product of the pages around it.
+	rows int
+}
+
+// MaxCells bounds the values one root field may answer with, rows counting as values too: an answer is made in memory.
+const MaxCells = 1_000_000
+
+var errCost = Fail(CodeCostExceeded, fmt.Sprintf("this may answer with more than %d values: ask for smaller pages (first, last), or in parts", MaxCells))
+
+// charge adds to what the answer may have. Once it is too much the rest is not planned, so that the numbers stay small.
+func (p *planner) charge(cells int) {
+	if p.plan.cells += cells; p.plan.cells > MaxCells {
+		p.fail(errCost)
+		p.rows, p.plan.cells = 0, 0
+	}
 }
 
 func (p *planner) fail(err error) {
@@ -185,7 +201,9 @@ func (lv *level) idOf(o *object) int {
 func (p *planner) object(lv *level, t *ir.Type, alias string, sel ast.SelectionSet, path string) *object {
 	o := &object{typ: t, alias: alias, id: -1, subject: -1}
 	lv.objects = append(lv.objects, o)
-	for _, f := range p.collect(sel, t) {
+	fields := p.collect(sel, t)
+	p.charge(p.rows * len(fields))
+	for _, f := range fields {
 		key := `"` + f.Alias + `":`
 		if f.Name == "__typename" {
 			o.items = append(o.items, item{kind: itemTypename, key: key})
@@ -376,6 +394,10 @@ func (p *planner) whereParent(o *object, field *ir.Field, cell *policy.Cell, ali
 func (p *planner) connection(t *ir.Type, f graphql.CollectedField, path string, restrict func(*level)) *connection {
 	args := Arguments(f, p.op.Variables)
 	c := p.paging(t, args)
+	outerRows := p.rows
+	p.rows *= c.first
+	defer func() { p.rows = outerRows }()
+	p.charge(p.rows)
 	lv := p.newLevel(t)
 	p.noteRows(lv.rows, path)
 	if c.empty = !lv.rows.Allowed; c.empty {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -24,6 +25,13 @@ type change struct {
 	unique     []unique
 	edges      []reference
 	conditions [][]*ir.Condition
+	gated      []gated
+}
+
+// gated is an input that needs a person's consent before it is kept.
+type gated struct {
+	input string
+	to    *ir.Purpose
 }
 
 // reference is an edge the input sets: the row at its end must exist for the viewer.
@@ -63,13 +71,37 @@ func changeOf(t *ir.Type, op ir.Op, s *read.Session, in map[string]any) (change,
 		if err != nil {
 			return change{}, err
 		}
+		if at, ok := v.(time.Time); ok && startsPeriod(field) && at.After(latest(field, s.Now)) {
+			return change{}, read.FailField(read.CodeBadInput, name, "this starts a retention period, so it cannot lie in the future")
+		}
 		c.columns = append(c.columns, field.Column)
 		c.values = append(c.values, v)
+		if v != nil {
+			for _, g := range field.Consents {
+				c.gated = append(c.gated, gated{name, g.To})
+			}
+		}
 		if field.Unique {
 			c.unique = append(c.unique, unique{field, v})
 		}
 	}
 	return c, nil
+}
+
+// startsPeriod reports whether a retention period is counted from the field.
+func startsPeriod(f *ir.Field) bool {
+	counts := func(r *ir.Retain) bool { return r.After == f }
+	return slices.ContainsFunc(f.Owner.Retains, counts) ||
+		slices.ContainsFunc(f.Owner.Fields, func(o *ir.Field) bool { return slices.ContainsFunc(o.Retains, counts) })
+}
+
+// latest is the last time a period may be said to begin: else whoever writes records could keep them for good. A moment has
+// passed, up to the clocks of whoever wrote it down; a date, such as the end of somebody's employment, may be known ahead.
+func latest(f *ir.Field, now time.Time) time.Time {
+	if f.Scalar == ir.Date {
+		return now.AddDate(1, 0, 0)
+	}
+	return now.AddDate(0, 0, 1)
 }
 
 func (c *change) value(f *ir.Field, name string, v any) (any, error) {
@@ -167,6 +199,9 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 		if err := save(ctx); err != nil {
 			return failed(err)
 		}
+		if err := e.consented(ctx, tx, s, t, id, c); err != nil {
+			return err
+		}
 		// Nobody creates what would lie outside their own reach.
 		ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Create}, c.conditions...)
 		if err != nil {
@@ -230,6 +265,9 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		if err := save(ctx); err != nil {
 			return failed(err)
 		}
+		if err := e.consented(ctx, tx, s, t, id, c); err != nil {
+			return err
+		}
 		// Nor changes it into something outside of it.
 		return e.mayChange(ctx, tx, s, t, id, c)
 	})
@@ -237,6 +275,21 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		return read.Object{}, err
 	}
 	return e.Reads.Payload(ctx, payloadOf(ir.Update, t), map[string]read.Part{t.Singular: {Type: t, ID: read.EncodeID(t.Name, id)}})
+}
+
+// consented checks the consents of the fields the change sets, for the row as it stands now. What is gated by consent when it
+// is read is not collected without it either (GDPR Art. 9(2)(a) for special categories: processing includes storage).
+func (e *Engine) consented(ctx context.Context, tx *sql.Tx, s *read.Session, t *ir.Type, id uuid.UUID, c change) error {
+	for _, g := range c.gated {
+		ok, err := e.Reads.Consented(ctx, tx, s, t, id, policy.PurposeBit(g.to))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return read.FailField(read.CodeConsentRequired, g.input, "this is kept only of people who consented to "+g.to.Name+": record the consent first")
+		}
+	}
+	return nil
 }
 
 // mayChange checks the conditions of the type and of every field the change sets, on the row as it stands.

@@ -1,0 +1,43 @@
+package graph
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// unavailable reports whether err says that the database does not answer at the moment, rather than that something is
+// wrong with what it was asked.
+func unavailable(err error) bool {
+	for _, target := range []error{context.DeadlineExceeded, context.Canceled, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	var network *net.OpError
+	var connect *pgconn.ConnectError
+	if errors.As(err, &network) || errors.As(err, &connect) {
+		return true
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] { // classes of https://www.postgresql.org/docs/15/errcodes-appendix.html
+		case "08", "53", "57", "58": // connection, resources, operator intervention, system error
+			return true
+		}
+		return pg.Code == "40001" || pg.Code == "40P01" // two transactions were in each other's way
+	}
+	var lite interface{ Code() int } // of modernc.org/sqlite
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff { // primary result codes of https://www.sqlite.org/rescode.html
+		case 5, 6, 10, 13, 14: // SQLITE_BUSY, _LOCKED, _IOERR, _FULL, _CANTOPEN
+			return true
+		}
+	}
+	return false
+}
