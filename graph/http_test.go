@@ -280,9 +280,15 @@ func TestNoShapeIsSlow(t *testing.T) {
 		"a text of a megabyte": `query @for(purpose: SALES) { contacts(after: "` + strings.Repeat("x", 1<<20) + `") { totalCount } }`,
 		"comments":             strings.Repeat("#\n", 1<<19) + `{ me { role } }`,
 	} {
-		start := time.Now()
-		r := w.send(request(query))
-		took := time.Since(start)
+		var r *httptest.ResponseRecorder
+		took := time.Hour
+		for range 5 { // on a busy machine the fastest of a few says what the work is
+			start := time.Now()
+			r = w.send(request(query))
+			if took = min(took, time.Since(start)); took < time.Second {
+				break
+			}
+		}
 		body := r.Body.String()
 		t.Logf("%-28s %7d bytes %4d ms, %d, %d bytes: %.150s", name, len(query), took.Milliseconds(), r.Code, len(body), body)
 		if took > time.Second {
