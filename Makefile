@@ -17,7 +17,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build bench lint fmt vet check unit postgres
+.PHONY: help run test generate build gate bench lint fmt vet check unit postgres
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ vet:
 
 unit: ## the tests alone
 	@.ci/with-postgres go test ./...
+
+N ?= 100000
+gate: ## ask N operations of databases that differ in what is hidden (N=100000)
+	@.ci/with-postgres go test ./graph -run '^TestNonInterference$$' -noninterference.operations $(N) -timeout 0 -v
 
 bench: ## benchmarks
 	@.ci/with-postgres go test -run '^$$' -bench . -benchmem ./...

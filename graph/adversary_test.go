@@ -1,19 +1,15 @@
 package graph_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent"
-	"github.com/cloakroom-crm/cloakroom/ent/store"
-	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 )
@@ -22,7 +18,11 @@ import (
 // once, becomes the second.
 func (d database) rewritten(t testing.TB, edits ...string) *world {
 	t.Helper()
-	ctx := context.Background()
+	return d.serve(t, rewritten(t, edits...), nil)
+}
+
+func rewritten(t testing.TB, edits ...string) *ir.Schema {
+	t.Helper()
 	sources, err := compiler.LoadFS(schema.FS)
 	if err != nil {
 		t.Fatal(err)
@@ -42,29 +42,7 @@ func (d database) rewritten(t testing.TB, edits ...string) *world {
 		t.Fatal(ds)
 	}
 	s.Hash = ent.SchemaHash // the tables are the same
-	st, err := store.Open(ctx, d.url(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := st.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := graph.DeriveKeys([]byte(strings.Repeat("k", 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{store: st, now: today}
-	w.Gateway, err = graph.New(graph.Config{Schema: s, Store: st, Keys: keys, Now: func() time.Time { return w.now },
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return s
 }
 
 func eachRewritten(t *testing.T, edits []string, test func(t *testing.T, w *world)) {

@@ -3,11 +3,13 @@ package graph_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,11 +45,13 @@ func databases(testing.TB) []database {
 // world is an empty gateway with what a test may look at.
 type world struct {
 	*graph.Gateway
-	store *store.Store
-	log   *bytes.Buffer
-	mu    sync.Mutex
-	sql   []string
-	now   time.Time
+	store  *store.Store
+	opener read.Opener
+	log    *bytes.Buffer
+	mu     sync.Mutex
+	sql    []string
+	now    time.Time
+	ids    atomic.Uint32
 }
 
 func compiled(t testing.TB) *ir.Schema {
@@ -65,6 +69,13 @@ func compiled(t testing.TB) *ir.Schema {
 
 func (d database) open(t testing.TB, opener read.Opener) *world {
 	t.Helper()
+	return d.serve(t, compiled(t), opener)
+}
+
+// serve opens an empty gateway for a schema that has the tables of the CRM's. Whatever it makes up is the same in every
+// world: new ids count.
+func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener) *world {
+	t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, d.url(t))
 	if err != nil {
@@ -78,23 +89,38 @@ func (d database) open(t testing.TB, opener read.Opener) *world {
 	if err := st.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := graph.DeriveKeys([]byte(strings.Repeat("k", 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{store: st, log: &bytes.Buffer{}, now: today}
-	w.Gateway, err = graph.New(graph.Config{Schema: compiled(t), Store: st, Keys: keys, Opener: opener,
-		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := &world{store: st, log: &bytes.Buffer{}, now: today, opener: opener}
+	w.Gateway = w.gateway(t, s)
 	t.Cleanup(func() {
 		if t.Failed() && w.log.Len() > 0 {
 			t.Log(w.log)
 		}
 	})
 	return w
+}
+
+// gateway is a gateway of its own on the world's store, with nothing remembered.
+func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
+	t.Helper()
+	keys, err := graph.DeriveKeys([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Opener: w.opener,
+		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// newID counts upward.
+func (w *world) newID() (id uuid.UUID, err error) {
+	n := w.ids.Add(1)
+	id[6], id[8], id[0] = 0x70, 0x80, 0xff
+	binary.BigEndian.PutUint32(id[12:], n)
+	return id, nil
 }
 
 // demo is a gateway with the demo data in it.

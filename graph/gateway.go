@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -33,10 +34,11 @@ type Config struct {
 	Schema *ir.Schema
 	Store  *store.Store
 	Keys   Keys
-	Now    func() time.Time // default time.Now
-	Log    *slog.Logger     // causes of internal errors; default slog.Default()
-	Opener read.Opener      // opens sealed cells; nil: cells are stored as they are
-	Trace  func(sql string) // sees every statement of the read path, without parameters
+	Now    func() time.Time          // default time.Now
+	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
+	Log    *slog.Logger              // causes of internal errors; default slog.Default()
+	Opener read.Opener               // opens sealed cells; nil: cells are stored as they are
+	Trace  func(sql string)          // sees every statement of the read path, without parameters
 }
 
 // Gateway answers GraphQL operations over one store.
@@ -78,7 +80,7 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.writes = write.New(write.Config{Schema: c.Schema, DB: c.Store.DB, Dialect: c.Store.Dialect, Reads: g.reads, Ledger: g.ledger})
+	g.writes = write.New(write.Config{Schema: c.Schema, DB: c.Store.DB, Dialect: c.Store.Dialect, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID})
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
 	g.words = vocabulary(es.Schema())

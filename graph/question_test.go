@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/graph"
@@ -17,20 +18,22 @@ import (
 
 // asker makes up operations that the API's schema allows.
 type asker struct {
-	rnd  *rand.Rand
-	ir   *ir.Schema
-	api  *ast.Schema
-	req  policy.Request
-	pool map[string][]string // literals by field name, taken from the content
-	ids  []string
-	key  int
-	bold bool // ask about hidden fields as readily as about others
+	rnd    *rand.Rand
+	ir     *ir.Schema
+	api    *ast.Schema
+	req    policy.Request
+	pool   map[string][]string // literals by field name, taken from the content
+	ids    []string
+	byType map[string][]string
+	key    int
+	bold   bool // ask about hidden fields as readily as about others
 }
 
 func newAsker(p *population, rnd *rand.Rand, req policy.Request) *asker {
-	a := &asker{rnd: rnd, ir: p.schema, api: graph.NewExecutableSchema(graph.ExecConfig{}).Schema(), req: req, pool: map[string][]string{}}
+	a := &asker{rnd: rnd, ir: p.schema, api: graph.NewExecutableSchema(graph.ExecConfig{}).Schema(), req: req, pool: map[string][]string{}, byType: map[string][]string{}}
 	for _, r := range p.rows {
-		a.ids = append(a.ids, read.EncodeID(r.typ.Name, r.id))
+		id := read.EncodeID(r.typ.Name, r.id)
+		a.ids, a.byType[r.typ.Name] = append(a.ids, id), append(a.byType[r.typ.Name], id)
 		for _, f := range r.typ.Fields {
 			if v := r.values[f.Column]; f.Kind == ir.Column && v != nil {
 				a.pool[f.Name] = append(a.pool[f.Name], literal(f, v))
@@ -157,8 +160,8 @@ func (a *asker) fragments() string {
 func (a *asker) selection(t *ast.Definition, name string, depth int) string {
 	out := []string{"__typename"}
 	for _, f := range t.Fields {
-		if strings.HasPrefix(f.Name, "__") || strings.HasSuffix(strings.ToLower(f.Name), "cursor") || a.rnd.IntN(3) == 0 {
-			continue // a cursor is different every time
+		if strings.HasPrefix(f.Name, "__") || a.rnd.IntN(3) == 0 {
+			continue
 		}
 		if composite := a.api.Types[f.Type.Name()].IsCompositeType(); composite && (depth == 0 || strings.HasSuffix(f.Type.Name(), "Connection") && a.rnd.IntN(2) == 0) {
 			continue
@@ -186,17 +189,13 @@ func (a *asker) field(f *ast.FieldDefinition, depth int) string {
 func (a *asker) arguments(t *ir.Type) string {
 	var args []string
 	if a.rnd.IntN(2) == 0 {
-		args = append(args, fmt.Sprintf("first: %d", a.rnd.IntN(5)))
+		args = append(args, fmt.Sprintf("%s: %d", a.one([]string{"first", "last"}), a.rnd.IntN(5)))
 	}
 	if a.rnd.IntN(2) == 0 {
 		args = append(args, "where: "+a.where(t, 2))
 	}
-	if order := a.api.Types[t.Name+"OrderField"]; order != nil && a.rnd.IntN(2) == 0 {
-		var terms []string
-		for range 1 + a.rnd.IntN(2) {
-			terms = append(terms, "{field: "+order.EnumValues[a.rnd.IntN(len(order.EnumValues))].Name+", direction: "+a.one([]string{"ASC", "DESC"})+"}")
-		}
-		args = append(args, "orderBy: ["+strings.Join(terms, ", ")+"]")
+	if order := a.order(t); order != "" && a.rnd.IntN(2) == 0 {
+		args = append(args, "orderBy: "+order)
 	}
 	if args == nil {
 		return ""
@@ -253,4 +252,145 @@ func (a *asker) comparison(f *ir.Field, filter *ast.Definition) string {
 		return "{" + op.Name + ": [" + a.one(values) + ", " + a.one(values) + "]}"
 	}
 	return "{" + op.Name + ": " + a.one(values) + "}"
+}
+
+// order is one or two sort keys, "" where there are none.
+func (a *asker) order(t *ir.Type) string {
+	fields := a.api.Types[t.Name+"OrderField"]
+	if fields == nil {
+		return ""
+	}
+	var terms []string
+	for range 1 + a.rnd.IntN(2) {
+		v := fields.EnumValues[a.rnd.IntN(len(fields.EnumValues))].Name
+		for _, f := range t.Fields {
+			if f.Kind == ir.Column && api.OrderValue(f) == v && a.hides(f) && !a.bold && a.rnd.IntN(12) > 0 {
+				v = "" // else most questions would end in a refusal
+			}
+		}
+		if v != "" {
+			terms = append(terms, "{field: "+v+", direction: "+a.one([]string{"ASC", "DESC"})+"}")
+		}
+	}
+	return "[" + strings.Join(terms, ", ") + "]"
+}
+
+// aggregate asks for groups of a type.
+func (a *asker) aggregate() string {
+	t := a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	var selection []string
+	for _, f := range a.api.Types[api.Aggregate(t)].Fields {
+		if inner := a.figures(t, f, 2); inner != "" {
+			selection = append(selection, inner)
+		}
+	}
+	return "query @for(purpose: " + a.req.Purpose.Name + ") { " + api.AggregateField(t) + "(where: " + a.where(t, 2) + ") { " + strings.Join(selection, " ") + " count } }"
+}
+
+func (a *asker) figures(t *ir.Type, f *ast.FieldDefinition, depth int) string {
+	def := a.api.Types[f.Type.Name()]
+	if !def.IsCompositeType() {
+		return f.Name
+	}
+	var inner []string
+	for _, sub := range def.Fields {
+		field := t.Field(sub.Name)
+		if a.rnd.IntN(3) > 0 || a.hides(field) && a.rnd.IntN(8) > 0 {
+			continue
+		}
+		switch {
+		case field.Kind == ir.ToOne && depth > 0:
+			if s := a.figures(field.Edge.Target, sub, depth-1); s != "" {
+				inner = append(inner, s)
+			}
+		case field.Kind == ir.Column && api.Dated(field) && sub.Arguments != nil:
+			inner = append(inner, sub.Name+"(by: "+a.one([]string{"YEAR", "MONTH", "DAY"})+")")
+		case field.Kind == ir.Column:
+			inner = append(inner, sub.Name)
+		}
+	}
+	if inner == nil {
+		return ""
+	}
+	return f.Name + " { " + strings.Join(inner, " ") + " }"
+}
+
+// mutation writes something, often something that is not allowed.
+func (a *asker) mutation() string {
+	t := a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	for range 6 { // mostly of a type that the viewer may write
+		if policy.RowsOf(t, ir.Update, a.req).Allowed {
+			break
+		}
+		t = a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	}
+	back := " { " + t.Singular + " { id " + a.selection(a.api.Types[t.Name], "... on "+t.Name, 1) + " } }"
+	id := fmt.Sprintf("id: %q", a.one(a.ids))
+	if of := a.byType[t.Name]; a.rnd.IntN(4) > 0 {
+		id = fmt.Sprintf("id: %q", a.one(of))
+	}
+	body := ""
+	switch a.rnd.IntN(6) {
+	case 0:
+		body = api.DeleteField(t) + "(" + id + ") { deletedId }"
+	case 1, 2:
+		body = api.CreateField(t) + "(input: " + a.input(t, api.CreateInput(t), ir.Create) + ")" + back
+	case 3:
+		body = a.one([]string{"giveConsent", "withdrawConsent"}) + "(input: {purpose: " + a.ir.Purposes[a.rnd.IntN(len(a.ir.Purposes))].Name +
+			fmt.Sprintf(`, subject: %q, method: "telephone"}) { consent { given at purpose } entryId }`, a.one(a.ids))
+	default:
+		body = api.UpdateField(t) + "(" + id + ", input: " + a.input(t, api.UpdateInput(t), ir.Update) + ")" + back
+	}
+	return "mutation @for(purpose: " + a.req.Purpose.Name + ") { " + body + " }"
+}
+
+func (a *asker) input(t *ir.Type, name string, op ir.Op) string {
+	var parts []string
+	for _, f := range a.api.Types[name].Fields {
+		field := t.Field(f.Name)
+		if field == nil {
+			field = t.Field(strings.TrimSuffix(f.Name, "Id"))
+		}
+		if field == nil {
+			continue
+		}
+		_, _, writable := policy.MayWrite(field, op, a.req)
+		if !f.Type.NonNull && (a.rnd.IntN(3) > 0 && !field.Unique || !writable && a.rnd.IntN(20) > 0) {
+			continue
+		}
+		v := "null"
+		switch values := a.pool[f.Name]; {
+		case field.Kind == ir.ToOne:
+			v = fmt.Sprintf("%q", a.one(a.byType[field.Edge.Target.Name]))
+		case len(values) > 0 && (f.Type.NonNull || a.rnd.IntN(8) > 0):
+			v = a.one(values)
+		}
+		parts = append(parts, f.Name+": "+v)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// broken is an operation with something wrong in it, or none at all.
+func (a *asker) broken() string {
+	q := a.question()
+	if a.rnd.IntN(3) == 0 {
+		q = a.mutation()
+	}
+	switch a.rnd.IntN(6) {
+	case 0:
+		return q[:a.rnd.IntN(len(q))]
+	case 1:
+		return request(q)[:3+a.rnd.IntN(len(q))]
+	case 2:
+		return strings.Replace(q, "id", "nope", 1)
+	case 3:
+		return strings.NewReplacer("ASC", "UP", "EMEA", "{}", "first: ", "first: $n, frist: ", "count", "counts").Replace(q)
+	case 4:
+		return strings.Replace(q, a.req.Purpose.Name, a.one([]string{"NONE", "SECURITY", "7", "$p"}), 1)
+	default:
+		words := strings.Fields(q)
+		i := a.rnd.IntN(len(words))
+		words[i] = a.one([]string{"", "x", "{", "}", `"`, "null", "-1", "[", "$v"})
+		return strings.Join(words, " ")
+	}
 }

@@ -52,7 +52,7 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 			continue
 		}
 		err := write.Within(ctx, g.store.DB, g.store.Dialect, func(tx *sql.Tx, client *ent.Client) error {
-			_, err := g.ledger.Record(ctx, client, tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
+			err := g.ledger.Record(ctx, client, tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
 			return err
 		})
 		if err != nil {

@@ -291,13 +291,16 @@ func behind(directive string) string {
 }
 
 // pageArgs choose a page of a list (Relay cursor connections): first with after, or last with before.
-const pageArgs = "first: Int, after: String, last: Int, before: String"
+const pageArgs = `"How many rows from the beginning, or after a cursor. 25 unless told, 1000 at most." first: Int, ` +
+	`"The endCursor of the page before." after: String, ` +
+	`"How many rows from the end, or before a cursor; instead of first." last: Int, ` +
+	`"The startCursor of the page after." before: String`
 
 // listArgs are the arguments of every list of t.
 func listArgs(t *ir.Type) string {
-	args := "(" + pageArgs + ", where: " + api.Where(t)
+	args := "(" + pageArgs + `, "Only rows for which this holds." where: ` + api.Where(t)
 	if sortable(t) {
-		args += ", orderBy: [" + api.Order(t) + "!]"
+		args += `, "By the first, then the second, …; nulls come last. Without it: in the order of creation." orderBy: [` + api.Order(t) + "!]"
 	}
 	return args + ")"
 }
@@ -331,10 +334,13 @@ type %s {
 // where offers a filter on every field that may be asked about at all, see package api.
 func (w *sdl) where(t *ir.Type) {
 	name := api.Where(t)
-	w.line(`"All conditions must hold. To filter by a field is to read it."`)
+	w.line(`"All conditions must hold. To filter by a field is to read it: what you would not see revealed cannot be asked about."`)
 	w.line("input %s {", name)
+	w.line(`  "All of them hold."`)
 	w.line("  and: [%s!]", name)
+	w.line(`  "One of them holds."`)
 	w.line("  or: [%s!]", name)
+	w.line(`  "It does not hold."`)
 	w.line("  not: %s", name)
 	w.line("  id: %s", w.use(api.Filter{Scalar: ir.UUID, Class: api.Exact}))
 	for _, f := range t.Fields {
@@ -364,6 +370,7 @@ func (w *sdl) filterTypes() {
 	for _, f := range w.used {
 		w.line("input %s {", f.Name())
 		for _, op := range f.Ops() {
+			w.line("  %q", op.Desc)
 			w.line("  %s: %s", op.Name, op.Type)
 		}
 		w.line("}")
@@ -504,10 +511,14 @@ func (w *sdl) query() {
 	w.line("  me: Me")
 	w.line("  \"Any record by its identifier. A missing record and one the viewer may not see look the same.\"")
 	w.line("  node(id: ID!): Node")
+	w.line("  \"Records by their identifiers, in their order; null where there is none.\"")
 	w.line("  nodes(ids: [ID!]!): [Node]!")
 	for _, t := range w.schema.Entities() {
+		w.line(`  "One record; null where there is none for the viewer."`)
 		w.line("  %s(id: ID!): %s", t.Singular, t.Name)
+		w.line(`  "The records that exist for the viewer, a page at a time."`)
 		w.line("  %s%s: %s!", t.Plural, listArgs(t), api.Connection(t))
+		w.line(`  "Counts, sums, means and extremes of groups of them. Groups of a few people are left out."`)
 		w.line("  %s(where: %s): [%s!]!", api.AggregateField(t), api.Where(t), api.Aggregate(t))
 	}
 	w.operations(w.schema.Queries)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent"
@@ -29,14 +27,16 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 	entry.Evidence, _ = in["evidence"].(string)
 	entry.NoticeVersion, _ = in["noticeVersion"].(string)
 
-	var entryID uuid.UUID
+	var err error
+	if entry.ID, err = e.NewID(); err != nil {
+		return read.Object{}, err
+	}
 	var state read.ConsentState
-	err := Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
 		if err := e.whose(ctx, tx, s, in["subject"], &entry); err != nil {
 			return err
 		}
-		var err error
-		entryID, err = e.Ledger.Record(ctx, client, tx, entry)
+		err := e.Ledger.Record(ctx, client, tx, entry)
 		if errors.Is(err, consent.ErrUnknownSubject) {
 			return errNotFound
 		}
@@ -59,7 +59,7 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 	}
 	return e.Reads.Payload(ctx, "ConsentPayload", map[string]read.Part{
 		"consent": {Consent: &state},
-		"entryId": {Text: read.EncodeID("ConsentEntry", entryID)},
+		"entryId": {Text: read.EncodeID("ConsentEntry", entry.ID)},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -23,6 +24,7 @@ type Config struct {
 	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
 	Reads   *read.Engine
 	Ledger  *consent.Ledger
+	NewID   func() (uuid.UUID, error) // of new rows; default: UUIDv7
 }
 
 // Engine carries out mutations.
@@ -38,6 +40,9 @@ type mutation struct {
 
 // New returns the engine of a schema.
 func New(c Config) *Engine {
+	if c.NewID == nil {
+		c.NewID = uuid.NewV7
+	}
 	e := &Engine{Config: c, roots: map[string]mutation{}}
 	for _, t := range c.Schema.Entities() {
 		e.roots["create"+t.Name] = mutation{ir.Create, t}

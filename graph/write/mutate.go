@@ -137,10 +137,20 @@ func (c *change) assign(m ent.Mutation) error {
 	return nil
 }
 
+// began writes the fields whose default is the time of writing, by the request's clock: that of every other decision about
+// the row. What the input sets comes after.
+func began(m ent.Mutation, t *ir.Type, now time.Time) error {
+	return stamp(m, t, now, func(f *ir.Field) bool { return f.Default != nil && *f.Default == "now" })
+}
+
 // touch writes the fields that hold the time of the last change.
 func touch(m ent.Mutation, t *ir.Type, now time.Time) error {
+	return stamp(m, t, now, func(f *ir.Field) bool { return f.OnUpdate })
+}
+
+func stamp(m ent.Mutation, t *ir.Type, now time.Time, which func(*ir.Field) bool) error {
 	for _, f := range t.Fields {
-		if !f.OnUpdate {
+		if f.Scalar != ir.DateTime && f.Scalar != ir.Date || !which(f) {
 			continue
 		}
 		at := now.UTC()
@@ -173,7 +183,7 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 	if err != nil {
 		return read.Object{}, err
 	}
-	id, err := uuid.NewV7()
+	id, err := e.NewID()
 	if err != nil {
 		return read.Object{}, err
 	}
@@ -189,6 +199,9 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 			if err := newSubject(m, id); err != nil {
 				return err
 			}
+		}
+		if err := began(m, t, s.Now); err != nil {
+			return err
 		}
 		if err := c.assign(m); err != nil {
 			return err

@@ -26,6 +26,7 @@ var (
 
 // Entry is what someone said. Art. 7(1): the controller shall be able to demonstrate that the subject has consented.
 type Entry struct {
+	ID      uuid.UUID // of the line; zero: a new one
 	Subject policy.SubjectID
 	Purpose *ir.Purpose
 	Give    bool // false: withdrawn (Art. 7(3))
@@ -48,16 +49,16 @@ func New(s *ir.Schema, dialect string) *Ledger { return &Ledger{schema: s, diale
 
 // Record appends the entry and sets or clears the purpose's bit on every row of the subject, with client working on tx.
 // When the transaction commits, every later read decides by it. It fails with ErrNotByConsent or ErrUnknownSubject.
-func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e Entry) (uuid.UUID, error) {
+func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e Entry) error {
 	if !e.Purpose.ByConsent() {
-		return uuid.Nil, fmt.Errorf("%s: %w", e.Purpose.Name, ErrNotByConsent)
+		return fmt.Errorf("%s: %w", e.Purpose.Name, ErrNotByConsent)
 	}
 	rows, err := l.mark(ctx, tx, e)
 	if err != nil {
-		return uuid.Nil, err
+		return err
 	}
 	if rows == 0 {
-		return uuid.Nil, ErrUnknownSubject
+		return ErrUnknownSubject
 	}
 	hash := NoticeHash(e.Purpose)
 	if e.NoticeVersion == "" {
@@ -69,14 +70,16 @@ func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e E
 	}
 	create := client.ConsentEntry.Create().SetSubjectID(e.Subject).SetPurpose(e.Purpose.Name).SetAction(action).
 		SetAt(e.At.UTC()).SetMethod(e.Method).SetActor(e.Actor).SetNoticeVersion(e.NoticeVersion).SetNoticeHash(hash)
+	if e.ID != uuid.Nil {
+		create.SetID(e.ID)
+	}
 	if e.Evidence != "" {
 		create.SetEvidence(e.Evidence)
 	}
-	saved, err := create.Save(policy.WithCapability(ctx, "consent"))
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("append to the consent ledger: %w", err)
+	if err := create.Exec(policy.WithCapability(ctx, "consent")); err != nil {
+		return fmt.Errorf("append to the consent ledger: %w", err)
 	}
-	return saved.ID, nil
+	return nil
 }
 
 // mark sets or clears the purpose's bit in the privacy state of all the subject's rows, of whatever type.

@@ -84,36 +84,53 @@ func (f Filter) Name() string {
 func (f Filter) Ops() []Op {
 	v := f.valueType()
 	list := "[" + v + "!]"
-	ops := []Op{{"eq", v}, {"in", list}}
+	op := func(name, typ string) Op { return Op{name, typ, operators[name]} }
+	ops := []Op{op("eq", v), op("in", list)}
 	if f.Scalar == ir.UUID {
 		return ops
 	}
 	comparable := f.Scalar != ir.Boolean && f.Scalar != ir.EnumScalar
 	if f.Class == Full {
 		if f.Scalar == ir.Boolean {
-			ops = []Op{{"eq", v}}
+			ops = []Op{op("eq", v)}
 		}
-		ops = append(ops, Op{"ne", v})
+		ops = append(ops, op("ne", v))
 		if f.Scalar != ir.Boolean {
-			ops = append(ops, Op{"notIn", list})
+			ops = append(ops, op("notIn", list))
 		}
 		if f.Scalar == ir.String {
-			ops = append(ops, Op{"contains", v})
+			ops = append(ops, op("contains", v))
 		}
 	}
 	if f.Scalar == ir.String && f.Class >= Prefix {
-		ops = append(ops, Op{"startsWith", v})
+		ops = append(ops, op("startsWith", v))
 	}
 	if f.Class == Ordered && comparable || f.Class == Full && comparable && f.Scalar != ir.String {
-		ops = append(ops, Op{"lt", v}, Op{"lte", v}, Op{"gt", v}, Op{"gte", v})
+		ops = append(ops, op("lt", v), op("lte", v), op("gt", v), op("gte", v))
 	}
-	return append(ops, Op{"isNull", "Boolean"})
+	return append(ops, op("isNull", "Boolean"))
 }
 
 // Op is one field of a filter.
 type Op struct {
 	Name string
 	Type string
+	Desc string
+}
+
+// operators describes each comparison.
+var operators = map[string]string{
+	"eq":         "Equal to this; null finds what is null.",
+	"ne":         "Different from this, and not null; null finds what is not null.",
+	"in":         "Equal to one of these, 1000 at most.",
+	"notIn":      "Different from all of these, and not null.",
+	"contains":   "Has this in it, letter by letter.",
+	"startsWith": "Begins with this, letter by letter.",
+	"lt":         "Less than this.",
+	"lte":        "Less than this, or equal.",
+	"gt":         "Greater than this.",
+	"gte":        "Greater than this, or equal.",
+	"isNull":     "Whether it is null.",
 }
 
 func (f Filter) valueType() string {
