@@ -117,6 +117,24 @@ func TestComputedFieldIsWithheldWithItsSource(t *testing.T) {
 	})
 }
 
+// Whoever declares NULL for a computed field gets null, and not the veil of other masks.
+func TestComputedFieldIsMaskedAsDeclared(t *testing.T) {
+	const lines = `    @computed(from: ["firstName", "lastName"])
+    @purpose(only: [SALES, SUPPORT, BILLING, MARKETING, PRIVACY_REQUEST, SELF_SERVICE])
+    @pii(category: IDENTITY, mask: `
+	for mask, want := range map[string]any{"NAME": policy.Veil, "NULL": nil} {
+		t.Run(mask, func(t *testing.T) {
+			eachRewritten(t, []string{lines + "NAME", lines + mask}, func(t *testing.T, w *world) {
+				w.put(t, "Contact", map[string]any{"firstName": "Ada", "lastName": "Lovelace", "lastActivityAt": today})
+				r := w.ask(t, as("MARKETER"), `query @for(purpose: MARKETING) { contacts { nodes { fullName } } }`).ok(t)
+				if got := r.at("contacts.nodes.0.fullName"); got != want {
+					t.Errorf("%v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
 // A list is the other end of a key: who may not see the key may not see it from its other side.
 func TestListShowsNoMoreThanItsKey(t *testing.T) {
 	for name, gate := range map[string]string{

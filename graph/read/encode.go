@@ -148,8 +148,12 @@ func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) 
 		}
 		e.buf = appendString(e.buf, strings.Join(parts, it.field.Computed.Join))
 	case policy.Mask:
-		// The parts are hidden, so nothing but a veil can stand for the whole.
-		e.masked(ir.Redact, it.field, nil)
+		// The parts are hidden, so nothing but a veil can stand for the whole, or not even that.
+		m := ir.Redact
+		if it.cell.Mask == ir.MaskNull {
+			m = ir.MaskNull
+		}
+		e.masked(m, it.field, nil)
 	default:
 		e.buf = append(e.buf, "null"...)
 	}
