@@ -117,6 +117,36 @@ func TestComputedFieldIsWithheldWithItsSource(t *testing.T) {
 	})
 }
 
+// A condition and a period withhold what would be masked as well: the veil stands only where the value could be shown
+// to somebody with the clearance or the consent that is missing.
+func TestVeilStandsOnlyWhereRulesHold(t *testing.T) {
+	const lines = `    @pii(category: COMMUNICATION, sensitivity: HIGH, source: STAFF)
+  """
+  What someone needs to meet us`
+	old := map[string]any{"notes": "n", "region": "APAC", "lastActivityAt": today.AddDate(0, -2, 0)}
+	elsewhere := map[string]any{"notes": "n", "region": "EMEA", "lastActivityAt": today}
+	for name, c := range map[string]struct {
+		rule     string
+		withheld map[string]any
+	}{
+		"condition":           {`@access(roles: [SUPPORT_AGENT], when: "row.region == 'APAC'")`, elsewhere},
+		"period":              {`@retain(for: "P1M", after: "lastActivityAt", because: "Old.")`, old},
+		"condition, consent":  {`@consent(to: PROFILING) @access(roles: [SUPPORT_AGENT], when: "row.region == 'APAC'")`, elsewhere},
+		"period, and consent": {`@consent(to: PROFILING) @retain(for: "P1M", after: "lastActivityAt", because: "Old.")`, old},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachRewritten(t, []string{lines, c.rule + lines}, func(t *testing.T, w *world) {
+				shown := read.EncodeID("Contact", w.put(t, "Contact", map[string]any{"notes": "n", "region": "APAC", "lastActivityAt": today}))
+				hidden := read.EncodeID("Contact", w.put(t, "Contact", c.withheld))
+				r := w.ask(t, as("SUPPORT_AGENT"), `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { notes } } }`, "ids", []any{shown, hidden}).ok(t)
+				if r.at("nodes.0.notes") != policy.Veil || r.at("nodes.1.notes") != nil {
+					t.Error(r.raw)
+				}
+			})
+		})
+	}
+}
+
 // Whoever declares NULL for a computed field gets null, and not the veil of other masks.
 func TestComputedFieldIsMaskedAsDeclared(t *testing.T) {
 	const lines = `    @computed(from: ["firstName", "lastName"])

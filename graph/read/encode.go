@@ -90,6 +90,9 @@ func (e *encoder) state(o *object, row []cell) policy.State {
 func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	outcome := it.cell.Decide(state)
 	e.r.saw[it.note].mark(outcome)
+	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
+		outcome = policy.Withhold
+	}
 	switch outcome {
 	case policy.Reveal:
 		e.value(it.field, e.open(o, it.field, row, it.col))
@@ -134,6 +137,9 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) {
 	outcome := it.cell.Decide(state)
 	e.r.saw[it.note].mark(outcome)
+	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
+		outcome = policy.Withhold
+	}
 	switch outcome {
 	case policy.Reveal:
 		var parts []string
