@@ -29,7 +29,7 @@ import (
 )
 
 // cases are tried unless the flag or the variable of rapid says otherwise.
-const cases = "1000"
+const cases = "500"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -55,10 +55,11 @@ type world struct {
 	walk      *walk
 }
 
-// walk is a list read page by page.
+// walk is a list read page by page, from either end.
 type walk struct {
-	query string
-	first int
+	query    string
+	size     int
+	backward bool
 }
 
 // GoString keeps rapid from printing the whole world: a failure does, in order.
@@ -97,6 +98,7 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 		w.viewers = append(w.viewers, d.viewer(w))
 	}
 	a := &asker{dice: d, ref: w.viewers[0], api: w.api}
+	w.questions = append(w.questions, everything(w.schema))
 	for range 3 {
 		w.questions = append(w.questions, a.question())
 	}
@@ -147,15 +149,18 @@ var attributes = []struct {
 // walk makes up a list to be read page by page.
 func (a *asker) walk() *walk {
 	t := a.someType()
-	w := &walk{first: 1 + a.upTo(2)}
-	args := fmt.Sprintf("(first: %d, after: $after", w.first)
+	w := &walk{size: 1 + a.upTo(2), backward: a.odds(6)}
+	args := fmt.Sprintf("(first: %d, after: $place", w.size)
+	if w.backward {
+		args = fmt.Sprintf("(last: %d, before: $place", w.size)
+	}
 	if a.odds(4) {
 		args += ", where: " + a.where(t, 1)
 	}
 	if by := a.orderBy(t); by != "" && !a.odds(4) {
 		args += ", orderBy: " + by
 	}
-	w.query = "query($after: String) { page: " + t.Plural + args + ") { totalCount nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } }"
+	w.query = "query($place: String) { page: " + t.Plural + args + ") { totalCount nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"
 	return w
 }
 
@@ -183,7 +188,7 @@ func (w *world) check(t *rapid.T) {
 			t.Error(err)
 		}
 	}()
-	cursors, err := read.NewCursors(bytes.Repeat([]byte{7}, cursorKey), time.Hour)
+	cursors, err := read.NewCursors(bytes.Repeat([]byte{7}, read.CursorKeySize), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,31 +210,32 @@ func (w *world) check(t *rapid.T) {
 	w.walkThrough(t, engine)
 }
 
-// cursorKey is the length of a cursor key.
-const cursorKey = 32
-
 // walkThrough reads a list to its end.
 func (w *world) walkThrough(t *rapid.T, engine *read.Engine) {
 	doc := w.parse(t, w.walk.query)
 	vars := map[string]any{}
-	for passed := 0; ; passed += w.walk.first {
+	for passed := 0; ; passed += w.walk.size {
 		answer := w.ask(t, engine, w.viewers[0], w.walk.query, doc, vars, passed)
+		if answer == "" { // refused
+			return
+		}
 		var page struct {
 			PageInfo struct {
-				HasNextPage bool
-				EndCursor   string
+				HasNextPage, HasPreviousPage bool
+				StartCursor, EndCursor       string
 			}
-		}
-		if answer == "" {
-			return
 		}
 		if err := json.Unmarshal([]byte(answer), &page); err != nil {
 			t.Fatal(err)
 		}
-		if !page.PageInfo.HasNextPage {
+		more, place := page.PageInfo.HasNextPage, page.PageInfo.EndCursor
+		if w.walk.backward {
+			more, place = page.PageInfo.HasPreviousPage, page.PageInfo.StartCursor
+		}
+		if !more {
 			return
 		}
-		vars = map[string]any{"after": page.PageInfo.EndCursor}
+		vars = map[string]any{"place": place}
 	}
 }
 

@@ -9,7 +9,7 @@
 // text of a mask (policy.Masker), and none of what it checks: neither the decisions of directives/policy, nor
 // directives/predicate, nor SQL.
 //
-//	go test ./graph/differential                            # 1000 cases
+//	go test ./graph/differential                            # 500 cases
 //	go test ./graph/differential -rapid.checks 20000        # more
 //	go test ./graph/differential -rapid.seed 42             # the same again
 package differential

@@ -22,7 +22,7 @@ type asker struct {
 	serial    int
 }
 
-// question is an operation with one or two root fields. Its variables are $yes, $no, $few, $id and $after.
+// question is an operation with one or two root fields. Its variables are $yes, $no, $few and $id.
 func (a *asker) question() string {
 	a.fragments, a.named = nil, map[*ir.Type][]string{}
 	var roots []string
@@ -40,6 +40,36 @@ func (a *asker) question() string {
 		return "query " + body
 	}
 	return "query(" + strings.Join(declared, ", ") + ") " + body
+}
+
+// everything asks for every cell of every row, and for what lies one step further: the question no luck is needed for.
+func everything(s *ir.Schema) string {
+	var b strings.Builder
+	var fields func(t *ir.Type, further bool)
+	fields = func(t *ir.Type, further bool) {
+		for _, f := range t.Fields {
+			switch {
+			case f.Edge == nil:
+				b.WriteString(f.Name + " ")
+			case !further || f.Edge.Hidden:
+			case f.Kind == ir.ToOne:
+				b.WriteString(f.Name + " { ")
+				fields(f.Edge.Target, false)
+				b.WriteString("} ")
+			default:
+				b.WriteString(f.Name + " { totalCount nodes { ")
+				fields(f.Edge.Target, false)
+				b.WriteString("} } ")
+			}
+		}
+	}
+	b.WriteString("{ ")
+	for _, t := range s.Entities() {
+		b.WriteString(t.Plural + " { totalCount nodes { ")
+		fields(t, true)
+		b.WriteString("} } ")
+	}
+	return b.String() + "}"
 }
 
 func (a *asker) alias(kind string) string {
@@ -180,7 +210,7 @@ func (a *asker) page(t *ir.Type, depth int) string {
 func (a *asker) arguments(t *ir.Type) string {
 	var args []string
 	if a.odds(7) {
-		args = append(args, "first: "+pick(a.dice, []string{"2", "1", "0", "3", "$few"}))
+		args = append(args, pick(a.dice, []string{"first", "first", "last"})+": "+pick(a.dice, []string{"2", "1", "0", "3", "$few"}))
 	}
 	if a.odds(6) {
 		args = append(args, "where: "+a.where(t, 2))

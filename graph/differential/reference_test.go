@@ -421,7 +421,7 @@ func decimalText(v int64) string {
 
 // ---- lists -------------------------------------------------------------------------------------------------------
 
-// list answers with a page of the rows of t that belong into it, behind the first passed ones.
+// list answers with a page of the rows of t that belong into it, beyond the passed ones.
 func (x *reference) list(w *writer, t *ir.Type, p *picked, passed int, belongs func(*row) bool) {
 	args := p.field.ArgumentMap(x.vars)
 	where, _ := args["where"].(map[string]any)
@@ -438,18 +438,27 @@ func (x *reference) list(w *writer, t *ir.Type, p *picked, passed int, belongs f
 	}
 	slices.SortFunc(all, func(a, b *row) int { return x.compare(order, a, b) })
 
+	size := 25
+	last, backward := args["last"].(int64)
+	if first, ok := args["first"].(int64); ok {
+		size = int(first)
+	}
+	if backward {
+		size = int(last)
+		slices.Reverse(all)
+	}
 	page := all[min(passed, len(all)):]
-	first, more := 25, false
-	if n, ok := args["first"].(int64); ok {
-		first = int(n)
+	more := len(page) > size
+	page = page[:min(size, len(page))]
+	next, previous := more, passed > 0
+	if backward {
+		slices.Reverse(page)
+		next, previous = previous, next
 	}
-	if len(page) > first {
-		page, more = page[:first], true
-	}
-	x.connection(w, p.under, t, page, len(all), more, passed > 0)
+	x.connection(w, p.under, t, page, len(all), next, previous)
 }
 
-func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page []*row, total int, more, later bool) {
+func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page []*row, total int, next, previous bool) {
 	rows := func(each func(*row)) {
 		w.WriteByte('[')
 		for i, r := range page {
@@ -487,9 +496,9 @@ func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page
 				case "__typename":
 					w.text("PageInfo")
 				case "hasNextPage":
-					w.text(more)
+					w.text(next)
 				case "hasPreviousPage":
-					w.text(later)
+					w.text(previous)
 				default:
 					if len(page) == 0 {
 						w.text(nil)

@@ -45,7 +45,7 @@ var (
 	stages     = []string{"NEW", "OPEN", "WON"}
 	bases      = []string{"CONTRACT", "CONSENT", "LEGITIMATE_INTERESTS", "LEGAL_OBLIGATION", "PUBLIC_TASK", "VITAL_INTERESTS"}
 	categories = []string{"IDENTITY", "CONTACT", "HEALTH"}
-	periods    = []string{"P1D", "P2W", "P30D", "P1M", "P1Y", "P2Y6M"}
+	periods    = []string{"P2Y6M", "P1Y", "P1M", "P30D", "P2W", "P1D"}
 	scalars    = []string{"String", "String", "String", "Int", "Float", "Boolean", "DateTime", "Date", "Decimal", "JSON", "Stage"}
 )
 
