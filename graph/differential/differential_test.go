@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -51,7 +52,7 @@ type world struct {
 	now       time.Time
 	rows      content
 	viewers   []*reference
-	questions []string
+	questions []question
 	walk      *walk
 }
 
@@ -98,7 +99,7 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 		w.viewers = append(w.viewers, d.viewer(w))
 	}
 	a := &asker{dice: d, ref: w.viewers[0], api: w.api}
-	w.questions = append(w.questions, everything(w.schema))
+	w.questions = append(w.questions, question{text: everything(w.schema)})
 	for range 3 {
 		w.questions = append(w.questions, a.question())
 	}
@@ -198,16 +199,35 @@ func (w *world) check(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, q := range w.questions {
-		doc := w.parse(t, q)
-		// The same document for every viewer and both ways of its conditions: the engine keeps plans by document.
+		doc := w.parse(t, q.text)
+		// The same document for every viewer and both values of its variables: the engine keeps plans by document.
 		for _, x := range w.viewers {
 			for _, yes := range []bool{true, false} {
-				id := w.rows[w.schema.Entities()[0]][0].globalID()
-				w.ask(t, engine, x, q, doc, map[string]any{"yes": yes, "no": !yes, "few": int64(1 + len(q)%2), "id": id}, 0)
+				vars := map[string]any{"yes": yes, "no": !yes, "few": int64(2), "id": w.rows[w.schema.Entities()[0]][0].globalID()}
+				if !yes {
+					vars["few"] = int64(1)
+				}
+				for _, f := range q.filters {
+					vars[f.name] = map[string]any{}
+					if yes {
+						vars[f.name] = w.valueOf(t, f)
+					}
+				}
+				w.ask(t, engine, x, q.text, doc, vars, 0)
 			}
 		}
 	}
 	w.walkThrough(t, engine)
+}
+
+// valueOf is a filter as a request would carry it.
+func (w *world) valueOf(t *rapid.T, f filter) any {
+	doc := w.parse(t, "{ "+f.typ.Plural+"(where: "+f.value+") { totalCount } }")
+	v, err := doc.Operations[0].SelectionSet[0].(*ast.Field).Arguments[0].Value.Value(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // walkThrough reads a list to its end.
@@ -274,9 +294,11 @@ func (w *world) ask(t *rapid.T, engine *read.Engine, x *reference, query string,
 			last = got
 			continue
 		}
-		// Rapid shrinks only what fails with the same text twice, and a cursor may differ each time.
-		t.Fatalf("%s\n%s for %s, subject %s, attributes %v\n%s\nyes %v, few %v, id %v, after %d rows\n\nengine    %s %v\nreference %s %v", w, x.role.Name, x.purpose.Name,
-			x.viewer.Subject, x.viewer.Attrs, query, vars["yes"], vars["few"], vars["id"], passed, anonymous.ReplaceAllString(got, `$1"`+aCursor+`"`), err, want, refusal)
+		known := maps.Clone(vars)
+		delete(known, "place")
+		// Rapid shrinks only what fails with the same text twice, and a cursor may be another each time.
+		t.Fatalf("%s\n%s for %s, subject %s, attributes %v\n%s\nvariables %v, after %d rows\n\nengine    %s %v\nreference %s %v", w, x.role.Name, x.purpose.Name,
+			x.viewer.Subject, x.viewer.Attrs, query, known, passed, anonymous.ReplaceAllString(got, `$1"`+aCursor+`"`), err, want, refusal)
 	}
 	return last
 }

@@ -18,13 +18,27 @@ type asker struct {
 	ref       *reference
 	api       *ast.Schema
 	fragments []string // named ones, whole
+	filters   []filter
 	named     map[*ir.Type][]string
 	serial    int
 }
 
-// question is an operation with one or two root fields. Its variables are $yes, $no, $few and $id.
-func (a *asker) question() string {
-	a.fragments, a.named = nil, map[*ir.Type][]string{}
+// question is an operation with the filters that it takes as variables. Others are $yes, $no, $few and $id.
+type question struct {
+	text    string
+	filters []filter
+}
+
+// filter is a variable.
+type filter struct {
+	name  string
+	typ   *ir.Type
+	value string // as a literal
+}
+
+// question makes up an operation with one or two root fields.
+func (a *asker) question() question {
+	a.fragments, a.named, a.filters = nil, map[*ir.Type][]string{}, nil
 	var roots []string
 	for range 1 + a.upTo(1) {
 		roots = append(roots, a.root())
@@ -36,10 +50,13 @@ func (a *asker) question() string {
 			declared = append(declared, v)
 		}
 	}
-	if declared == nil {
-		return "query " + body
+	for _, f := range a.filters {
+		declared = append(declared, "$"+f.name+": "+f.typ.Name+"Where")
 	}
-	return "query(" + strings.Join(declared, ", ") + ") " + body
+	if declared == nil {
+		return question{text: "query " + body}
+	}
+	return question{"query(" + strings.Join(declared, ", ") + ") " + body, a.filters}
 }
 
 // everything asks for every cell of every row, and for what lies one step further: the question no luck is needed for.
@@ -213,7 +230,13 @@ func (a *asker) arguments(t *ir.Type) string {
 		args = append(args, pick(a.dice, []string{"first", "first", "last"})+": "+pick(a.dice, []string{"2", "1", "0", "3", "$few"}))
 	}
 	if a.odds(6) {
-		args = append(args, "where: "+a.where(t, 2))
+		where := a.where(t, 2)
+		if a.odds(3) {
+			f := filter{a.alias("w"), t, where}
+			a.filters = append(a.filters, f)
+			where = "$" + f.name
+		}
+		args = append(args, "where: "+where)
 	}
 	if by := a.orderBy(t); by != "" && a.odds(6) {
 		args = append(args, "orderBy: "+by)
