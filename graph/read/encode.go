@@ -123,7 +123,7 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 		e.fail(fmt.Errorf("open %s: no keys were loaded", f.Coordinate()))
 		return cell{}
 	}
-	plain, err := e.r.keys.Open(subject, id, f, v.value(f.Scalar))
+	plain, err := e.r.keys.Open(subject, id, f, v.value(ir.String)) // what is sealed is a text, whatever is in it
 	if errors.Is(err, ErrKeyGone) {
 		return cell{} // erased: what is left of the value is nobody's to read
 	}
