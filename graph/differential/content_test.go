@@ -150,21 +150,21 @@ func (d dice) cell(f *ir.Field, now time.Time) any {
 var columnTypes = map[ir.Scalar]string{ir.String: "text", ir.Int: "integer", ir.Float: "real", ir.Boolean: "bool", ir.DateTime: "datetime",
 	ir.Date: "datetime", ir.Decimal: "integer", ir.JSON: "json", ir.EnumScalar: "text", ir.UUID: "uuid"}
 
-// store keeps the content in a database in memory.
-func (c content) store(s *ir.Schema) (*sql.DB, error) {
+// store keeps the content in a database in memory, sealed if there is a vault.
+func (c content) store(s *ir.Schema, v *vault) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", ":memory:?_time_format=sqlite")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // every connection to :memory: is a database of its own
-	if err := c.fill(db, s); err != nil {
+	if err := c.fill(db, s, v); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	return db, nil
 }
 
-func (c content) fill(db *sql.DB, s *ir.Schema) error {
+func (c content) fill(db *sql.DB, s *ir.Schema, vault *vault) error {
 	tx, err := db.Begin()
 	if err != nil {
 		return err
@@ -176,7 +176,10 @@ func (c content) fill(db *sql.DB, s *ir.Schema) error {
 			columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL")
 		}
 		for _, f := range t.Fields {
-			if f.Kind == ir.Column || f.Kind == ir.ToOne {
+			switch {
+			case vault != nil && isSealed(f):
+				columns = append(columns, f.Column+" blob")
+			case f.Kind == ir.Column || f.Kind == ir.ToOne:
 				columns = append(columns, f.Column+" "+columnTypes[f.Scalar])
 			}
 		}
@@ -190,6 +193,9 @@ func (c content) fill(db *sql.DB, s *ir.Schema) error {
 			}
 			for _, f := range t.Fields {
 				if v, ok := r.cells[f]; ok {
+					if vault != nil && isSealed(f) {
+						v = vault.seal(r, f, v)
+					}
 					names, args = append(names, f.Column), append(args, v)
 				}
 				if to := r.links[f]; to != nil {

@@ -51,6 +51,7 @@ type world struct {
 	api       *ast.Schema
 	now       time.Time
 	rows      content
+	vault     *vault
 	viewers   []*reference
 	questions []question
 	walk      *walk
@@ -69,6 +70,9 @@ func (w *world) GoString() string { return "a world" }
 func (w *world) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nat %s\n", w.sdl, w.now.Format(time.RFC3339Nano))
+	if w.vault != nil {
+		fmt.Fprintf(&b, "sealed, keys gone: %v\n", w.vault.gone)
+	}
 	for _, t := range w.schema.Entities() {
 		for _, r := range w.rows[t] {
 			fmt.Fprintln(&b, r)
@@ -95,6 +99,12 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 		panic(fmt.Sprintf("the API of this schema is no GraphQL: %v\n%s", err, w.sdl))
 	}
 	w.rows = d.content(w.schema, w.now)
+	if d.odds(6) {
+		w.vault = &vault{}
+		if d.odds(6) {
+			w.vault.gone = people[:1]
+		}
+	}
 	for range 2 {
 		w.viewers = append(w.viewers, d.viewer(w))
 	}
@@ -109,7 +119,7 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 
 // viewer makes up who asks, and why. Half of the viewers are people the content is about.
 func (d dice) viewer(w *world) *reference {
-	x := &reference{schema: w.schema, rows: w.rows, now: w.now, masker: policy.NewMasker([]byte(strings.Repeat("k", 32)))}
+	x := &reference{schema: w.schema, rows: w.rows, now: w.now, vault: w.vault, masker: policy.NewMasker([]byte(strings.Repeat("k", 32)))}
 	x.role = pick(d, w.schema.Roles)
 	var purposes []*ir.Purpose
 	for _, p := range w.schema.Purposes {
@@ -180,7 +190,7 @@ func TestTheEngineKeepsTheRules(t *testing.T) {
 }
 
 func (w *world) check(t *rapid.T) {
-	db, err := w.rows.store(w.schema)
+	db, err := w.rows.store(w.schema, w.vault)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, w.sdl)
 	}
@@ -193,8 +203,11 @@ func (w *world) check(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := read.New(read.Config{Schema: w.schema, Source: source{w.schema}, DB: db, Dialect: predicate.SQLite,
-		Cursors: cursors, Masker: w.viewers[0].masker})
+	config := read.Config{Schema: w.schema, Source: source{w.schema}, DB: db, Dialect: predicate.SQLite, Cursors: cursors, Masker: w.viewers[0].masker}
+	if w.vault != nil {
+		config.Opener = w.vault
+	}
+	engine, err := read.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -262,8 +262,11 @@ func (a *asker) orderBy(t *ir.Type) string {
 	return "[" + strings.Join(terms, ", ") + "]"
 }
 
-// asks: about hidden fields only seldom, or most questions would end in a refusal.
-func (a *asker) asks(f *ir.Field) bool { return a.ref.askable(f) || a.odds(1) }
+// asks: about hidden fields only seldom, or most questions would end in a refusal; about sealed ones not, because looking
+// them up is a matter of the index that goes with sealing.
+func (a *asker) asks(f *ir.Field) bool {
+	return (a.ref.askable(f) || a.odds(1)) && (a.ref.vault == nil || !isSealed(f))
+}
 
 func (a *asker) where(t *ir.Type, depth int) string {
 	input := a.api.Types[t.Name+"Where"]

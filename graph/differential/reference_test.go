@@ -27,6 +27,7 @@ type reference struct {
 	purpose *ir.Purpose
 	now     time.Time
 	masker  policy.Masker
+	vault   *vault // nil: cells are stored as they are
 	doc     *ast.QueryDocument
 	vars    map[string]any
 	passed  int // rows of the root list on pages before this one
@@ -364,9 +365,17 @@ func (x *reference) object(w *writer, r *row, set ast.SelectionSet) {
 	})
 }
 
+// plain is what is stored, if it can be read at all.
+func (x *reference) plain(f *ir.Field, r *row) any {
+	if x.vault != nil && isSealed(f) && !x.vault.opens(r) {
+		return nil
+	}
+	return r.cells[f]
+}
+
 // value is a cell as JSON.
 func (x *reference) value(f *ir.Field, r *row) string {
-	v := r.cells[f]
+	v := x.plain(f, r)
 	switch x.cell(f, r) {
 	case withheld:
 		return "null"
@@ -382,7 +391,7 @@ func (x *reference) value(f *ir.Field, r *row) string {
 		if f.Kind == ir.Computed {
 			var parts []string
 			for _, from := range f.Computed.From {
-				if s, _ := r.cells[from].(string); s != "" {
+				if s, _ := x.plain(from, r).(string); s != "" {
 					parts = append(parts, s)
 				}
 			}
