@@ -99,7 +99,7 @@ var worlds = rapid.Custom(func(t *rapid.T) *world {
 		panic(fmt.Sprintf("the API of this schema is no GraphQL: %v\n%s", err, w.sdl))
 	}
 	w.rows = d.content(w.schema, w.now)
-	if d.odds(6) {
+	if d.odds(8) {
 		w.vault = &vault{}
 		if d.odds(6) {
 			w.vault.gone = people[:1]

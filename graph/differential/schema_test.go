@@ -167,7 +167,7 @@ func (s *sketch) column(t *typeSketch, scalar string) *columnSketch {
 	c.pii, t.pii = true, true
 	mask := pick(s.dice, masksOf(scalar))
 	c.maskIsNull = mask == "NULL" || mask == "REDACT" && scalar != "String"
-	c.sealed = len(t.columns) > 0 && s.odds(5)
+	c.sealed = len(t.columns) > 0 && s.odds(6)
 	store, finds := "PLAIN", []string{"EXACT", "ORDER", "NONE"}
 	if scalar == "String" {
 		finds = append(finds, "PREFIX")
