@@ -203,7 +203,8 @@ func (w *world) check(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := read.Config{Schema: w.schema, Source: source{w.schema}, DB: db, Dialect: predicate.SQLite, Cursors: cursors, Masker: w.viewers[0].masker}
+	config := read.Config{Schema: w.schema, Source: source{w.schema}, DB: db, Dialect: predicate.SQLite, Cursors: cursors, Masker: w.viewers[0].masker,
+		PageSize: pageSize}
 	if w.vault != nil {
 		config.Opener = w.vault
 	}
