@@ -95,6 +95,54 @@ func TestComputedFieldIsWithheldWithItsSource(t *testing.T) {
 	})
 }
 
+// A condition and a period withhold what would be masked as well: the veil stands only where the value could be shown
+// to somebody with the clearance or the consent that is missing.
+func TestVeilStandsOnlyWhereRulesHold(t *testing.T) {
+	const lines = `    @pii(category: COMMUNICATION, sensitivity: HIGH, source: STAFF)
+  """
+  What someone needs to meet us`
+	old := map[string]any{"notes": "n", "region": "APAC", "lastActivityAt": today.AddDate(0, -2, 0)}
+	elsewhere := map[string]any{"notes": "n", "region": "EMEA", "lastActivityAt": today}
+	for name, c := range map[string]struct {
+		rule     string
+		withheld map[string]any
+	}{
+		"condition":           {`@access(roles: [SUPPORT_AGENT], when: "row.region == 'APAC'")`, elsewhere},
+		"period":              {`@retain(for: "P1M", after: "lastActivityAt", because: "Old.")`, old},
+		"condition, consent":  {`@consent(to: PROFILING) @access(roles: [SUPPORT_AGENT], when: "row.region == 'APAC'")`, elsewhere},
+		"period, and consent": {`@consent(to: PROFILING) @retain(for: "P1M", after: "lastActivityAt", because: "Old.")`, old},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachRewritten(t, []string{lines, c.rule + lines}, func(t *testing.T, w *world) {
+				shown := read.EncodeID("Contact", w.put(t, "Contact", map[string]any{"notes": "n", "region": "APAC", "lastActivityAt": today}))
+				hidden := read.EncodeID("Contact", w.put(t, "Contact", c.withheld))
+				r := w.ask(t, as("SUPPORT_AGENT"), `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { notes } } }`, "ids", []any{shown, hidden}).ok(t)
+				if r.at("nodes.0.notes") != policy.Veil || r.at("nodes.1.notes") != nil {
+					t.Error(r.raw)
+				}
+			})
+		})
+	}
+}
+
+// Whoever declares NULL for a computed field gets null, and not the veil of other masks.
+func TestComputedFieldIsMaskedAsDeclared(t *testing.T) {
+	const lines = `    @computed(from: ["firstName", "lastName"])
+    @purpose(only: [SALES, SUPPORT, BILLING, MARKETING, PRIVACY_REQUEST, SELF_SERVICE])
+    @pii(category: IDENTITY, mask: `
+	for mask, want := range map[string]any{"NAME": policy.Veil, "NULL": nil} {
+		t.Run(mask, func(t *testing.T) {
+			eachRewritten(t, []string{lines + "NAME", lines + mask}, func(t *testing.T, w *world) {
+				w.put(t, "Contact", map[string]any{"firstName": "Ada", "lastName": "Lovelace", "lastActivityAt": today})
+				r := w.ask(t, as("MARKETER"), `query @for(purpose: MARKETING) { contacts { nodes { fullName } } }`).ok(t)
+				if got := r.at("contacts.nodes.0.fullName"); got != want {
+					t.Errorf("%v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
 // A list is the other end of a key: who may not see the key may not see it from its other side.
 func TestListShowsNoMoreThanItsKey(t *testing.T) {
 	for name, gate := range map[string]string{

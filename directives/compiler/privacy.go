@@ -29,6 +29,11 @@ func (c *compiler) privacy() {
 		if first != nil {
 			c.accountable(t, first, ds)
 		}
+		if !t.Personal() && !c.ownerTried(t) {
+			for _, d := range c.directives(ds, "consent") {
+				c.report(ruleApplies, c.at(d.Position), fmt.Sprintf("@consent says nothing about %s, which leads to nobody who could consent", t.Name), "remove it, or mark the type @subject or its edge to the person @owner")
+			}
+		}
 		for _, f := range t.Fields {
 			c.nullable(f)
 		}

@@ -228,3 +228,17 @@ func TestCombine(t *testing.T) {
 		t.Error("the zero cell shows something")
 	}
 }
+
+// Where nobody could consent, nobody did: a gate on a type without an owner stays shut.
+func TestConsentOfNobody(t *testing.T) {
+	s := schema(t)
+	req, err := policy.NewRequest(s, policy.Principal{Role: "LIBRARIAN"}, "LENDING")
+	if err != nil {
+		t.Fatal(err)
+	}
+	advice := s.Purpose("ADVICE")
+	shelf := &ir.Type{Name: "Shelf", Entity: true, Access: s.Type("Loan").Access, Consents: []ir.Consent{{To: advice, Withhold: true}}}
+	if rows := policy.RowsOf(shelf, ir.Read, req); !rows.Allowed || rows.Needed != policy.PurposeBit(advice) {
+		t.Errorf("the rows need %b, want the consent to %s", rows.Needed, advice.Name)
+	}
+}

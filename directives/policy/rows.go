@@ -49,11 +49,11 @@ func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
 		if r.Purpose.Objectable() {
 			rows.Forbidden |= PurposeBit(r.Purpose)
 		}
-		if !r.SelfService() {
-			for _, c := range t.Consents {
-				if c.Withhold {
-					rows.Needed |= PurposeBit(c.To)
-				}
+	}
+	if !r.SelfService() { // also where nobody could consent: then nobody did
+		for _, c := range t.Consents {
+			if c.Withhold {
+				rows.Needed |= PurposeBit(c.To)
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func pad(b []byte) []byte {
 }
 
 func (c *Cursors) open(s, bind string, terms int, now time.Time) (keyset, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	raw, err := decodeText(s)
 	if err != nil {
 		return keyset{}, errCursor
 	}

@@ -90,6 +90,9 @@ func (e *encoder) state(o *object, row []cell) policy.State {
 func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	outcome := it.cell.Decide(state)
 	e.r.saw[it.note].mark(outcome)
+	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
+		outcome = policy.Withhold
+	}
 	switch outcome {
 	case policy.Reveal:
 		e.value(it.field, e.open(o, it.field, row, it.col))
@@ -120,7 +123,7 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 		e.fail(fmt.Errorf("open %s: no keys were loaded", f.Coordinate()))
 		return cell{}
 	}
-	plain, err := e.r.keys.Open(subject, id, f, v.value(f.Scalar))
+	plain, err := e.r.keys.Open(subject, id, f, v.value(ir.String)) // what is sealed is a text, whatever is in it
 	if errors.Is(err, ErrKeyGone) {
 		return cell{} // erased: what is left of the value is nobody's to read
 	}
@@ -134,6 +137,9 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) {
 	outcome := it.cell.Decide(state)
 	e.r.saw[it.note].mark(outcome)
+	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
+		outcome = policy.Withhold
+	}
 	switch outcome {
 	case policy.Reveal:
 		var parts []string
@@ -148,8 +154,12 @@ func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) 
 		}
 		e.buf = appendString(e.buf, strings.Join(parts, it.field.Computed.Join))
 	case policy.Mask:
-		// The parts are hidden, so nothing but a veil can stand for the whole.
-		e.masked(ir.Redact, it.field, nil)
+		// The parts are hidden, so nothing but a veil can stand for the whole, or not even that.
+		m := ir.Redact
+		if it.cell.Mask == ir.MaskNull {
+			m = ir.MaskNull
+		}
+		e.masked(m, it.field, nil)
 	default:
 		e.buf = append(e.buf, "null"...)
 	}

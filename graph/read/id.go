@@ -24,7 +24,7 @@ func appendID(dst []byte, typ string, id uuid.UUID) []byte {
 
 // DecodeID reads a global id. Anything else is ErrBadID.
 func DecodeID(s string) (typ string, id uuid.UUID, err error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	raw, err := decodeText(s)
 	if err != nil || len(raw) < 18 || raw[len(raw)-17] != ':' {
 		return "", uuid.Nil, ErrBadID
 	}
@@ -34,4 +34,12 @@ func DecodeID(s string) (typ string, id uuid.UUID, err error) {
 		return "", uuid.Nil, ErrBadID
 	}
 	return typ, id, nil
+}
+
+// decodeText reads base64url in its one form: the standard decoder passes over line breaks, even a strict one.
+func decodeText(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, ErrBadID
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
 }

@@ -68,6 +68,7 @@ type item struct {
 	cell  *policy.Cell
 	note  int   // index of its note
 	col   int   // of itemCell; -1 when the value is not selected
+	open  int   // column that is null where conditions or periods withhold a cell whose mask needs no value; -1 without
 	from  []int // of itemComputed
 	child *object
 	conn  *connection
@@ -230,7 +231,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 			cell = at
 		}
 	}
-	it := item{key: key, field: field, cell: &cell, col: -1}
+	it := item{key: key, field: field, cell: &cell, col: -1, open: -1}
 	if field.Edge == nil || cell.Outcome != policy.Reveal { // an edge that is open has nothing to explain: its target has
 		it.note = p.note(noted{path: path, field: field.Coordinate(), cell: &cell})
 	}
@@ -255,6 +256,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 				p.sealed(lv, o, from)
 			}
 		}
+		it.open = p.opens(lv, o, &cell)
 		p.states(lv, o, &cell)
 	default:
 		it.kind = itemCell
@@ -262,9 +264,21 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 			it.col = lv.col(p.sql.cell(&cell, field, o.alias))
 			p.sealed(lv, o, field)
 		}
+		it.open = p.opens(lv, o, &cell)
 		p.states(lv, o, &cell)
 	}
 	return it
+}
+
+// opens selects whether conditions and periods let a veil stand for the cell. Any other mask is made from the value,
+// which is null where they do not.
+func (p *planner) opens(lv *level, o *object, c *policy.Cell) int {
+	veil := c.Outcome == policy.Mask || c.Outcome == policy.Reveal && c.NeedsToReveal != 0
+	cond := p.sql.allowed(c, o.alias)
+	if !veil || c.NeedsMasked() && c.Field.Computed == nil || cond.empty() {
+		return -1
+	}
+	return lv.col(fragment{"CASE WHEN " + cond.sql + " THEN 1 END", cond.args})
 }
 
 func (p *planner) note(n noted) int {

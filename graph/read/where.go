@@ -39,7 +39,7 @@ func (p *planner) filterInto(t *ir.Type, alias string, where map[string]any, gat
 		}
 		field := t.Field(key)
 		if field == nil {
-			p.fail(FailField(CodeBadInput, key, "no such filter"))
+			p.fail(FailField(CodeBadInput, "where", "no such filter")) // the name is the client's, not ours
 			continue
 		}
 		if v == nil {

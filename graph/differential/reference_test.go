@@ -1,0 +1,709 @@
+package differential
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+)
+
+// reference answers operations by the rules of a decision (docs/vocabulary.md, docs/adr/0001 and 0002), over rows in
+// memory, one by one and cell by cell.
+type reference struct {
+	schema  *ir.Schema
+	rows    content
+	viewer  policy.Principal
+	role    *ir.Role
+	purpose *ir.Purpose
+	now     time.Time
+	masker  policy.Masker
+	vault   *vault // nil: cells are stored as they are
+	doc     *ast.QueryDocument
+	vars    map[string]any
+	passed  int // rows of the root list on pages before this one
+}
+
+// errHidden refuses a question about a field the viewer can never see.
+var errHidden = errors.New("asked about a hidden field")
+
+// outcome of a cell, in rising order: the strictest of several is the least.
+type outcome int
+
+const (
+	withheld outcome = iota
+	masked
+	shown
+)
+
+// ---- rows --------------------------------------------------------------------------------------------------------
+
+func (x *reference) selfService() bool { return x.purpose.Name == "SELF_SERVICE" }
+
+// ownOnly: a data subject, and whoever asks for SELF_SERVICE, reaches the viewer's own records and no others.
+func (x *reference) ownOnly() bool { return x.viewer.IsSubject() || x.selfService() }
+
+// owners are the people a row is about: itself, if it is a person, and who its @owner edges lead to.
+func owners(r *row) []*row {
+	var out []*row
+	if r.typ.Subject {
+		out = append(out, r)
+	}
+	for _, f := range r.typ.Fields {
+		if to := r.links[f]; to != nil && f.Edge.IsOwner {
+			if to.typ.Subject {
+				out = append(out, to)
+			} else {
+				out = append(out, owners(to)...)
+			}
+		}
+	}
+	return out
+}
+
+func personal(t *ir.Type) bool {
+	return t.Subject || slices.ContainsFunc(t.Fields, func(f *ir.Field) bool { return f.Edge != nil && f.Edge.IsOwner })
+}
+
+// all must have consented, and there must be someone; one restriction or objection suffices.
+func consented(r *row, to *ir.Purpose) bool {
+	people := owners(r)
+	return len(people) > 0 && !slices.ContainsFunc(people, func(p *row) bool { return p.state&(1<<to.Bit) == 0 })
+}
+
+func anyOwner(r *row, bit int64) bool {
+	return slices.ContainsFunc(owners(r), func(p *row) bool { return p.state&bit != 0 })
+}
+
+// exists: a row that does not exist for the viewer is as good as missing.
+func (x *reference) exists(r *row) bool {
+	t, p := r.typ, x.purpose
+	if !x.granted(t.Access, r) || !t.Purposes.Empty() && !t.Purposes.Has(p) || x.over(t.Retains, r) {
+		return false
+	}
+	if anyOwner(r, erasing) {
+		return false
+	}
+	if anyOwner(r, restricted) && p.Basis != ir.BasisLegalObligation && p.Basis != ir.BasisVitalInterests && !x.selfService() {
+		return false
+	}
+	if (p.Basis == ir.BasisLegitimateInterests || p.Basis == ir.BasisPublicTask) && anyOwner(r, 1<<p.Bit) {
+		return false
+	}
+	for _, c := range t.Consents {
+		if c.Withhold && !x.selfService() && !consented(r, c.To) {
+			return false
+		}
+	}
+	if x.ownOnly() && personal(t) {
+		return slices.ContainsFunc(owners(r), func(p *row) bool { return x.viewer.IsSubject() && p.subject == x.viewer.Subject })
+	}
+	return true
+}
+
+// listed: what belongs to nobody a data subject meets only over an edge of what is theirs.
+func (x *reference) listed(r *row) bool { return x.exists(r) && (personal(r.typ) || !x.ownOnly()) }
+
+// granted: some rule about reading names the role, and its condition holds.
+func (x *reference) granted(rules []*ir.Access, r *row) bool {
+	return slices.ContainsFunc(rules, func(a *ir.Access) bool {
+		return a.To.Has(ir.Read) && a.Roles.Has(x.role) && (a.When == nil || x.truth(a.When.Expr, r) == yes)
+	})
+}
+
+func aboutReading(rules []*ir.Access) bool {
+	return slices.ContainsFunc(rules, func(a *ir.Access) bool { return a.To.Has(ir.Read) })
+}
+
+// over: one of the periods has ended. One that has not begun has not.
+func (x *reference) over(rules []*ir.Retain, r *row) bool {
+	return slices.ContainsFunc(rules, func(rule *ir.Retain) bool {
+		begun, ok := r.cells[rule.After].(time.Time)
+		return ok && !rule.For.End(begun).After(x.now)
+	})
+}
+
+// ---- cells -------------------------------------------------------------------------------------------------------
+
+// cell decides about one field of a row that exists.
+func (x *reference) cell(f *ir.Field, r *row) outcome {
+	switch {
+	case aboutReading(f.Access) && !x.granted(f.Access, r):
+		return withheld
+	case !f.Purposes.Empty() && !f.Purposes.Has(x.purpose):
+		return withheld
+	case x.over(f.Retains, r):
+		return withheld
+	}
+	best := shown
+	if f.Kind == ir.Computed {
+		for _, from := range f.Computed.From {
+			best = min(best, x.cell(from, r))
+		}
+	}
+	if x.selfService() {
+		return best
+	}
+	for _, c := range f.Consents {
+		switch {
+		case consented(r, c.To):
+		case c.Withhold || f.Pii == nil: // what is not classified has no mask
+			best = withheld
+		default:
+			best = min(best, masked)
+		}
+	}
+	if f.Pii == nil {
+		return best
+	}
+	for _, c := range f.Owner.Consents {
+		if !consented(r, c.To) {
+			best = min(best, masked)
+		}
+	}
+	if x.purpose.Basis == ir.BasisConsent && !consented(r, x.purpose) || !x.cleared(f.Pii) {
+		best = min(best, masked)
+	}
+	return best
+}
+
+func (x *reference) cleared(p *ir.Pii) bool {
+	return slices.ContainsFunc(x.role.Clearances, func(c ir.Clearance) bool {
+		return c.Purposes.Has(x.purpose) && slices.Contains(c.Categories, p.Category) && p.Sensitivity <= c.UpTo
+	})
+}
+
+// askable: some row could show the field, so it may be asked about.
+func (x *reference) askable(f *ir.Field) bool {
+	named := slices.ContainsFunc(f.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) })
+	switch {
+	case f.Kind == ir.ID:
+		return true
+	case aboutReading(f.Access) && !named, !f.Purposes.Empty() && !f.Purposes.Has(x.purpose):
+		return false
+	}
+	return f.Pii == nil || x.selfService() || x.cleared(f.Pii)
+}
+
+// ---- answers -----------------------------------------------------------------------------------------------------
+
+// picked is a response key with everything selected under it.
+type picked struct {
+	field *ast.Field
+	under ast.SelectionSet
+}
+
+// collect flattens fragments that fit one of the names, and gathers what is selected under each response key.
+func (x *reference) collect(set ast.SelectionSet, names ...string) []*picked {
+	var out []*picked
+	add := func(f *ast.Field, under ast.SelectionSet) {
+		for _, p := range out {
+			if p.field.Alias == f.Alias {
+				p.under = append(slices.Clone(p.under), under...)
+				return
+			}
+		}
+		out = append(out, &picked{f, under})
+	}
+	inside := func(on string, set ast.SelectionSet) {
+		if on == "" || slices.Contains(names, on) {
+			for _, p := range x.collect(set, names...) {
+				add(p.field, p.under)
+			}
+		}
+	}
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			if x.included(s.Directives) {
+				add(s, s.SelectionSet)
+			}
+		case *ast.InlineFragment:
+			if x.included(s.Directives) {
+				inside(s.TypeCondition, s.SelectionSet)
+			}
+		case *ast.FragmentSpread:
+			if x.included(s.Directives) {
+				f := x.doc.Fragments.ForName(s.Name)
+				inside(f.TypeCondition, f.SelectionSet)
+			}
+		}
+	}
+	return out
+}
+
+func (x *reference) included(ds ast.DirectiveList) bool {
+	for _, d := range ds {
+		if on, _ := d.ArgumentMap(x.vars)["if"].(bool); on == (d.Name == "skip") {
+			return false
+		}
+	}
+	return true
+}
+
+// writer writes JSON in the order of the selection.
+type writer struct {
+	bytes.Buffer
+	err error
+}
+
+func (w *writer) text(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	w.Write(b)
+}
+
+// each writes an object with one member per response key.
+func (w *writer) each(keys []*picked, member func(*picked)) {
+	w.WriteByte('{')
+	for i, p := range keys {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		w.text(p.field.Alias)
+		w.WriteByte(':')
+		member(p)
+	}
+	w.WriteByte('}')
+}
+
+// root answers a root field.
+func (x *reference) root(p *picked) (string, error) {
+	w := &writer{}
+	args := p.field.ArgumentMap(x.vars)
+	switch name := p.field.Name; name {
+	case "__typename":
+		w.text("Query")
+	case "node":
+		x.byID(w, nil, args["id"], p.under)
+	case "nodes":
+		w.WriteByte('[')
+		for i, id := range args["ids"].([]any) {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			x.byID(w, nil, id, p.under)
+		}
+		w.WriteByte(']')
+	case "me":
+		x.me(w, p.under)
+	default:
+		for _, t := range x.schema.Entities() {
+			switch name {
+			case t.Singular:
+				x.byID(w, t, args["id"], p.under)
+			case t.Plural:
+				x.list(w, t, p, x.passed, func(r *row) bool { return x.listed(r) })
+			}
+		}
+	}
+	return w.String(), w.err
+}
+
+func (x *reference) byID(w *writer, want *ir.Type, id any, set ast.SelectionSet) {
+	for t, rows := range x.rows {
+		for _, r := range rows {
+			if r.globalID() == id && (want == nil || t == want) && x.listed(r) {
+				x.object(w, r, set)
+				return
+			}
+		}
+	}
+	w.WriteString("null")
+}
+
+func (x *reference) me(w *writer, set ast.SelectionSet) {
+	w.each(x.collect(set, "Me"), func(p *picked) {
+		switch p.field.Name {
+		case "__typename":
+			w.text("Me")
+		case "role":
+			w.text(x.role.Name)
+		}
+		for _, t := range x.schema.Entities() {
+			if t.Plural == p.field.Name {
+				x.list(w, t, p, 0, func(r *row) bool { return x.exists(r) && x.viewer.IsSubject() && r.subject == x.viewer.Subject })
+			}
+		}
+	})
+}
+
+func (x *reference) object(w *writer, r *row, set ast.SelectionSet) {
+	w.each(x.collect(set, r.typ.Name, "Node"), func(p *picked) {
+		f := r.typ.Field(p.field.Name)
+		switch {
+		case f == nil:
+			w.text(r.typ.Name) // __typename
+		case f.Kind == ir.ID:
+			w.text(r.globalID())
+		case f.Kind == ir.ToOne:
+			if to := r.links[f]; to != nil && x.cell(f, r) == shown && x.exists(to) {
+				x.object(w, to, p.under)
+			} else {
+				w.WriteString("null")
+			}
+		case f.Kind == ir.ToMany:
+			// A list shows what the keys at its other end say, so their rules hold too.
+			key := f.Edge.Inverse
+			x.list(w, f.Edge.Target, p, 0, func(child *row) bool {
+				return child.links[key] == r && x.cell(f, r) == shown && x.cell(key, child) == shown && x.listed(child)
+			})
+		default:
+			w.WriteString(x.value(f, r))
+		}
+	})
+}
+
+// plain is what is stored, if it can be read at all.
+func (x *reference) plain(f *ir.Field, r *row) any {
+	if x.vault != nil && isSealed(f) && !x.vault.opens(r) {
+		return nil
+	}
+	return r.cells[f]
+}
+
+// value is a cell as JSON.
+func (x *reference) value(f *ir.Field, r *row) string {
+	v := x.plain(f, r)
+	switch x.cell(f, r) {
+	case withheld:
+		return "null"
+	case masked:
+		if f.Kind == ir.Computed && f.Pii != nil && f.Pii.Mask == ir.MaskNull {
+			return "null"
+		} else if f.Kind == ir.Computed { // of the parts nothing shows
+			v = policy.Veil
+		} else {
+			v = x.masker.Mask(f.Pii.Mask, f, x.purpose, v)
+		}
+	case shown:
+		if f.Kind == ir.Computed {
+			var parts []string
+			for _, from := range f.Computed.From {
+				if s, _ := x.plain(from, r).(string); s != "" {
+					parts = append(parts, s)
+				}
+			}
+			if v = nil; parts != nil {
+				v = strings.Join(parts, f.Computed.Join)
+			}
+		}
+	}
+	switch v := v.(type) {
+	case time.Time:
+		if f.Scalar == ir.Date {
+			return `"` + v.Format(time.DateOnly) + `"`
+		}
+		return `"` + v.Format(time.RFC3339Nano) + `"`
+	case int64:
+		if f.Scalar == ir.Decimal {
+			return `"` + decimalText(v) + `"`
+		}
+	case string:
+		if f.Scalar == ir.JSON {
+			return v
+		}
+	}
+	w := &writer{}
+	w.text(v)
+	return w.String()
+}
+
+func decimalText(v int64) string {
+	sign := ""
+	if v < 0 {
+		sign, v = "-", -v
+	}
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%s%d.%04d", sign, v/10000, v%10000), "0"), ".")
+}
+
+// ---- lists -------------------------------------------------------------------------------------------------------
+
+// pageSize is less than there are rows of some types, and keeps answers far below what the engine grants.
+const pageSize = 4
+
+// list answers with a page of the rows of t that belong into it, beyond the passed ones.
+func (x *reference) list(w *writer, t *ir.Type, p *picked, passed int, belongs func(*row) bool) {
+	args := p.field.ArgumentMap(x.vars)
+	where, _ := args["where"].(map[string]any)
+	order := x.order(w, t, args["orderBy"])
+	if x.asksHidden(t, where) {
+		w.err = errHidden
+	}
+	var all []*row
+	for _, r := range x.rows[t] {
+		sorts := !slices.ContainsFunc(order, func(o term) bool { return x.cell(o.field, r) != shown })
+		if belongs(r) && sorts && x.passes(r, where) {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *row) int { return x.compare(order, a, b) })
+
+	size := pageSize
+	last, backward := args["last"].(int64)
+	if first, ok := args["first"].(int64); ok {
+		size = int(first)
+	}
+	if backward {
+		size = int(last)
+		slices.Reverse(all)
+	}
+	page := all[min(passed, len(all)):]
+	more := len(page) > size
+	page = page[:min(size, len(page))]
+	next, previous := more, passed > 0
+	if backward {
+		slices.Reverse(page)
+		next, previous = previous, next
+	}
+	x.connection(w, p.under, t, page, len(all), next, previous)
+}
+
+func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page []*row, total int, next, previous bool) {
+	rows := func(each func(*row)) {
+		w.WriteByte('[')
+		for i, r := range page {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			each(r)
+		}
+		w.WriteByte(']')
+	}
+	w.each(x.collect(set, t.Name+"Connection"), func(p *picked) {
+		switch p.field.Name {
+		case "__typename":
+			w.text(t.Name + "Connection")
+		case "totalCount":
+			w.text(total)
+		case "nodes":
+			rows(func(r *row) { x.object(w, r, p.under) })
+		case "edges":
+			rows(func(r *row) {
+				w.each(x.collect(p.under, t.Name+"Edge"), func(p *picked) {
+					switch p.field.Name {
+					case "__typename":
+						w.text(t.Name + "Edge")
+					case "cursor":
+						w.text(aCursor)
+					case "node":
+						x.object(w, r, p.under)
+					}
+				})
+			})
+		case "pageInfo":
+			w.each(x.collect(p.under, "PageInfo"), func(p *picked) {
+				switch p.field.Name {
+				case "__typename":
+					w.text("PageInfo")
+				case "hasNextPage":
+					w.text(next)
+				case "hasPreviousPage":
+					w.text(previous)
+				default:
+					if len(page) == 0 {
+						w.text(nil)
+					} else {
+						w.text(aCursor)
+					}
+				}
+			})
+		}
+	})
+}
+
+// aCursor stands for any cursor: what they say is a matter of the tests of graph/read.
+const aCursor = "(a cursor)"
+
+// mentioned are the fields a filter is about, those of other rows excepted. A null condition is none.
+func mentioned(t *ir.Type, where map[string]any) (out []*ir.Field) {
+	for key, v := range where {
+		switch v := v.(type) {
+		case []any: // and, or
+			for _, e := range v {
+				out = append(out, mentioned(t, e.(map[string]any))...)
+			}
+		case map[string]any:
+			if f := t.Field(key); f != nil {
+				out = append(out, f)
+			} else { // not
+				out = append(out, mentioned(t, v)...)
+			}
+		}
+	}
+	return out
+}
+
+// asksHidden: the filter is about a field, of whatever row, that the viewer can never see.
+func (x *reference) asksHidden(t *ir.Type, where map[string]any) bool {
+	for key, v := range where {
+		f := t.Field(key)
+		switch v := v.(type) {
+		case []any:
+			if slices.ContainsFunc(v, func(e any) bool { return x.asksHidden(t, e.(map[string]any)) }) {
+				return true
+			}
+		case map[string]any:
+			if f == nil && x.asksHidden(t, v) || f != nil && !x.askable(f) || f != nil && f.Kind == ir.ToOne && x.asksHidden(f.Edge.Target, v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// passes: a row takes part in a question only if it shows everything the question is about.
+func (x *reference) passes(r *row, where map[string]any) bool {
+	for _, f := range mentioned(r.typ, where) {
+		if f.Kind != ir.ID && x.cell(f, r) != shown {
+			return false
+		}
+	}
+	return x.matches(r, where) == yes
+}
+
+func (x *reference) matches(r *row, where map[string]any) truth {
+	all := yes
+	for key, v := range where {
+		f := r.typ.Field(key)
+		switch v := v.(type) {
+		case []any:
+			parts := map[string]truth{"and": yes, "or": no}[key]
+			for _, e := range v {
+				if part := x.matches(r, e.(map[string]any)); key == "and" {
+					parts = min(parts, part)
+				} else {
+					parts = max(parts, part)
+				}
+			}
+			all = min(all, parts)
+		case map[string]any:
+			switch {
+			case f == nil:
+				all = min(all, -x.matches(r, v))
+			case f.Kind == ir.ToOne:
+				to := r.links[f]
+				all = min(all, truthOf(to != nil && x.exists(to) && x.passes(to, v)))
+			default:
+				for op, than := range v {
+					all = min(all, x.compares(r, f, op, than))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// compares is one comparison of a filter. With an unknown value it is unknown.
+func (x *reference) compares(r *row, f *ir.Field, op string, than any) truth {
+	v := r.cells[f]
+	if f.Kind == ir.ID {
+		v = r.globalID()
+	}
+	switch {
+	case op == "isNull":
+		return truthOf(than == nil || (v == nil) == than.(bool))
+	case than == nil && op == "eq":
+		return truthOf(v == nil)
+	case than == nil && op == "ne":
+		return truthOf(v != nil)
+	case than == nil:
+		return yes
+	}
+	if list, ok := than.([]any); ok {
+		found := no
+		for _, e := range list {
+			found = max(found, compared(v, literal(f, e), "eq"))
+		}
+		if len(list) == 0 {
+			found = no // even for null
+		}
+		if op == "notIn" {
+			return -found
+		}
+		return found
+	}
+	return compared(v, literal(f, than), op)
+}
+
+// literal is a value of a filter in the form cells have.
+func literal(f *ir.Field, v any) any {
+	switch f.Scalar {
+	case ir.Float:
+		if n, ok := v.(int64); ok {
+			return float64(n)
+		}
+	case ir.DateTime:
+		t, err := time.Parse(time.RFC3339Nano, v.(string))
+		if err != nil {
+			panic(err)
+		}
+		return t
+	case ir.Date:
+		t, err := time.Parse(time.DateOnly, v.(string))
+		if err != nil {
+			panic(err)
+		}
+		return t
+	case ir.Decimal:
+		n, err := strconv.ParseFloat(v.(string), 64)
+		if err != nil {
+			panic(err)
+		}
+		return int64(n * 10000)
+	}
+	return v
+}
+
+type term struct {
+	field *ir.Field
+	desc  bool
+}
+
+func (x *reference) order(w *writer, t *ir.Type, by any) (out []term) {
+	list, _ := by.([]any)
+	for _, e := range list {
+		m := e.(map[string]any)
+		for _, f := range t.Fields {
+			if strings.EqualFold(f.Name, m["field"].(string)) {
+				if !x.askable(f) {
+					w.err = errHidden
+				}
+				out = append(out, term{f, m["direction"] == "DESC"})
+			}
+		}
+	}
+	return out
+}
+
+// compare orders two rows: nulls last either way, and the id breaks ties.
+func (x *reference) compare(order []term, a, b *row) int {
+	for _, o := range order {
+		v, u := a.cells[o.field], b.cells[o.field]
+		switch {
+		case v == nil && u == nil:
+			continue
+		case v == nil:
+			return 1
+		case u == nil:
+			return -1
+		}
+		if n := compareValues(v, u); n != 0 && o.desc {
+			return -n
+		} else if n != 0 {
+			return n
+		}
+	}
+	return cmp.Compare(a.id.String(), b.id.String())
+}

@@ -1,0 +1,383 @@
+package differential
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// sketch is a schema while it is made up. It knows enough of the compiler's rules that nearly every one compiles.
+type sketch struct {
+	dice
+	purposes []string
+	consents []string // the purposes that rest on consent
+	roles    []string
+	types    []*typeSketch
+	serial   int
+}
+
+type typeSketch struct {
+	name     string
+	subject  bool
+	personal bool // a subject, or owned
+	pii      bool // has personal fields
+	columns  []*columnSketch
+	links    []*linkSketch
+	lists    []string // fields, whole
+}
+
+type columnSketch struct {
+	name, scalar string
+	class        string // @pii(…) or @public(…)
+	pii, sealed  bool
+	maskIsNull   bool
+}
+
+type linkSketch struct {
+	name   string
+	owner  bool
+	target *typeSketch
+	listed bool // a list of the target shows it
+}
+
+var (
+	typeNames  = []string{"Alpha", "Bravo", "Cobra", "Delta", "Ember"}
+	stages     = []string{"NEW", "OPEN", "WON"}
+	bases      = []string{"CONTRACT", "CONSENT", "LEGITIMATE_INTERESTS", "LEGAL_OBLIGATION", "PUBLIC_TASK", "VITAL_INTERESTS"}
+	categories = []string{"IDENTITY", "CONTACT", "HEALTH"}
+	periods    = []string{"P2Y6M", "P1Y", "P1M", "P30D", "P2W", "P1D"}
+	scalars    = []string{"String", "String", "String", "Int", "Float", "Boolean", "DateTime", "Date", "Decimal", "JSON", "Stage"}
+)
+
+// sdl makes up a schema.
+func (d dice) sdl() string {
+	s := &sketch{dice: d}
+	var b strings.Builder
+	s.words(&b)
+	s.structure()
+	for _, t := range s.types {
+		s.render(&b, t)
+	}
+	return b.String()
+}
+
+func (s *sketch) name(kind string) string {
+	s.serial++
+	return fmt.Sprintf("%s%d", kind, s.serial)
+}
+
+// words makes up purposes and roles.
+func (s *sketch) words(b *strings.Builder) {
+	s.purposes = []string{"SALES", "MARKETING", "SUPPORT"}[:2+s.upTo(1)]
+	if s.odds(9) {
+		s.purposes = append(s.purposes, "SELF_SERVICE")
+	}
+	bit := s.upTo(55)
+	b.WriteString("enum Purpose {\n")
+	for i, p := range s.purposes {
+		basis := pick(s.dice, bases)
+		if i == 1 && !s.odds(2) {
+			basis = "CONSENT" // most schemas should have something to consent to
+		}
+		if basis == "CONSENT" {
+			s.consents = append(s.consents, p)
+		}
+		fmt.Fprintf(b, "  %s @lawful(basis: %s, bit: %d, notice: \"Why.\")\n", p, basis, (bit+13*i)%56)
+	}
+	s.roles = []string{"REP", "CLERK", "PERSON"}[:2+s.upTo(1)]
+	b.WriteString("}\nenum Role {\n")
+	for _, r := range s.roles {
+		b.WriteString("  " + r)
+		for range 1 + s.upTo(1) {
+			fmt.Fprintf(b, " @clearance(categories: [%s], upTo: %s, purposes: [%s])", strings.Join(s.maybe(categories), ", "),
+				pick(s.dice, []string{"SPECIAL", "STANDARD", "HIGH", "LOW"}), strings.Join(some(s.dice, s.purposes, 9), ", "))
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(b, "}\nenum Stage { %s }\n", strings.Join(stages, " "))
+}
+
+func (s *sketch) maybe(from []string) []string {
+	if s.odds(1) {
+		return nil
+	}
+	return some(s.dice, from, 8)
+}
+
+// structure decides which types there are, and how they hang together. Owners are types made before, so that every
+// chain of owners ends.
+func (s *sketch) structure() {
+	for i := range 2 + s.upTo(2) {
+		t := &typeSketch{name: typeNames[i]}
+		t.subject = i == 0 && !s.odds(1) || i > 0 && s.odds(4)
+		t.personal = t.subject
+		for _, to := range s.types {
+			for range 2 {
+				if to.personal && s.odds(map[bool]int{false: 7, true: 2}[t.subject]) {
+					t.links = append(t.links, &linkSketch{name: s.name("owner"), owner: true, target: to})
+					t.personal = true
+				}
+			}
+		}
+		s.types = append(s.types, t)
+	}
+	for _, t := range s.types {
+		for _, to := range s.types {
+			if s.odds(4) {
+				t.links = append(t.links, &linkSketch{name: s.name("link"), target: to})
+			}
+		}
+	}
+	for _, t := range s.types {
+		if t.personal || s.odds(8) {
+			t.columns = append(t.columns, s.column(t, "DateTime"))
+		}
+		for range 1 + s.upTo(5) {
+			t.columns = append(t.columns, s.column(t, pick(s.dice, scalars)))
+		}
+	}
+	for _, t := range s.types {
+		for _, l := range t.links {
+			if s.odds(9) {
+				l.listed = true
+				l.target.lists = append(l.target.lists, fmt.Sprintf("%s: [%s!]! @edge(inverse: %q)%s", s.name("list"), t.name, l.name, s.rules(l.target, false, "")))
+			}
+		}
+	}
+	for _, t := range s.types {
+		for _, to := range s.types {
+			if t != to && !linked(t, to) && !linked(to, t) && s.odds(2) { // a list whose key no field shows
+				t.lists = append(t.lists, fmt.Sprintf("%s: [%s!]!%s", s.name("list"), to.name, s.rules(t, false, "")))
+				t.links = append(t.links, &linkSketch{target: to}) // so that there is no second between the two
+			}
+		}
+	}
+}
+
+func linked(a, b *typeSketch) bool {
+	return slices.ContainsFunc(a.links, func(l *linkSketch) bool { return l.target == b })
+}
+
+// column makes up a column and its classification. The first of a type is a time that SQL can read, for retention.
+func (s *sketch) column(t *typeSketch, scalar string) *columnSketch {
+	c := &columnSketch{name: s.name(strings.ToLower(scalar)), scalar: scalar, class: ` @public(because: "Known.")`}
+	if !t.personal || s.odds(5) {
+		return c
+	}
+	c.pii, t.pii = true, true
+	mask := pick(s.dice, masksOf(scalar))
+	c.maskIsNull = mask == "NULL" || mask == "REDACT" && scalar != "String"
+	c.sealed = len(t.columns) > 0 && s.odds(6)
+	store, finds := "PLAIN", []string{"EXACT", "ORDER", "NONE"}
+	if scalar == "String" {
+		finds = append(finds, "PREFIX")
+	}
+	if c.sealed {
+		store, finds = "SEALED", finds[:1]
+	}
+	if scalar == "JSON" {
+		finds = []string{"NONE"}
+	}
+	c.class = fmt.Sprintf(" @pii(category: %s, sensitivity: %s, mask: %s, store: %s, find: %s)", pick(s.dice, categories),
+		pick(s.dice, []string{"LOW", "STANDARD", "HIGH", "SPECIAL"}), mask, store, pick(s.dice, finds))
+	return c
+}
+
+func masksOf(scalar string) []string {
+	out := []string{"REDACT", "NULL"}
+	switch scalar {
+	case "String":
+		out = []string{"REDACT", "EMAIL", "PHONE", "NAME", "LAST4", "PREFIX", "GENERALIZE", "PSEUDONYM", "NULL"}
+	case "Int", "Float", "Decimal":
+		out = append(out, "GENERALIZE", "GENERALIZE")
+	case "DateTime", "Date":
+		out = append(out, "GENERALIZE", "YEAR")
+	}
+	return out
+}
+
+func (s *sketch) render(b *strings.Builder, t *typeSketch) {
+	fmt.Fprintf(b, "type %s @entity", t.name)
+	if t.subject {
+		b.WriteString(" @subject")
+	}
+	for range 1 + s.upTo(1) {
+		b.WriteString(s.access(t))
+	}
+	if t.pii || s.odds(2) {
+		fmt.Fprintf(b, " @purpose(only: [%s])", strings.Join(some(s.dice, s.purposes, 13), ", "))
+	}
+	for n := range 2 {
+		if t.pii && n == 0 || s.odds(2) {
+			b.WriteString(s.retain(t))
+		}
+	}
+	if t.personal && len(s.consents) > 0 && s.odds(3) {
+		fmt.Fprintf(b, " @consent(to: %s, otherwise: %s)", pick(s.dice, s.consents), pick(s.dice, []string{"MASK", "WITHHOLD"}))
+	}
+	b.WriteString(" {\n")
+	for _, c := range t.columns {
+		bang, rules := "", ""
+		if s.odds(3) && (!c.pii || !c.maskIsNull) {
+			bang = "!"
+		} else {
+			rules = s.rules(t, true, c.class)
+		}
+		fmt.Fprintf(b, "  %s: %s%s%s%s\n", c.name, c.scalar, bang, c.class, rules)
+	}
+	s.computed(b, t)
+	for _, l := range t.links {
+		if l.name == "" {
+			continue
+		}
+		owner := ""
+		if l.owner {
+			owner = " @owner"
+		}
+		bang := ""
+		if s.odds(3) {
+			bang = "!"
+		}
+		fmt.Fprintf(b, "  %s: %s%s%s%s\n", l.name, l.target.name, bang, owner, s.rules(t, false, ""))
+	}
+	for _, l := range t.lists {
+		fmt.Fprintf(b, "  %s\n", l)
+	}
+	b.WriteString("}\n")
+}
+
+// computed joins texts of the type, sometimes with a classification of its own.
+func (s *sketch) computed(b *strings.Builder, t *typeSketch) {
+	var texts []string
+	for _, c := range t.columns {
+		if c.scalar == "String" {
+			texts = append(texts, `"`+c.name+`"`)
+		}
+	}
+	if len(texts) == 0 || !s.odds(9) {
+		return
+	}
+	class := ""
+	if t.pii && s.odds(6) {
+		class = fmt.Sprintf(" @pii(category: %s, sensitivity: SPECIAL, mask: %s)", pick(s.dice, categories), pick(s.dice, []string{"REDACT", "NAME", "NULL"}))
+	}
+	fmt.Fprintf(b, "  %s: String @computed(from: [%s], join: %q)%s%s\n", s.name("joined"), strings.Join(some(s.dice, texts, 9), ", "),
+		pick(s.dice, []string{" ", ", "}), class, s.rules(t, false, "@pii"))
+}
+
+// rules makes up what limits a field beyond its classification.
+func (s *sketch) rules(t *typeSketch, column bool, class string) string {
+	var out string
+	if s.odds(3) {
+		for range 1 + s.upTo(1) {
+			out += s.access(t)
+		}
+	}
+	if s.odds(2) {
+		out += fmt.Sprintf(" @purpose(only: [%s])", strings.Join(some(s.dice, s.purposes, 11), ", "))
+	}
+	for range 2 {
+		if len(s.consents) > 0 && s.odds(2) {
+			otherwise := "WITHHOLD"
+			if strings.Contains(class, "@pii") && s.odds(10) {
+				otherwise = "MASK"
+			}
+			out += fmt.Sprintf(" @consent(to: %s, otherwise: %s)", pick(s.dice, s.consents), otherwise)
+		}
+	}
+	if column && s.odds(2) {
+		out += s.retain(t)
+	}
+	return out
+}
+
+func (s *sketch) retain(t *typeSketch) string {
+	var clocks []string
+	for _, c := range t.columns {
+		if (c.scalar == "DateTime" || c.scalar == "Date") && !c.sealed {
+			clocks = append(clocks, c.name)
+		}
+	}
+	if clocks == nil {
+		return ""
+	}
+	return fmt.Sprintf(" @retain(for: %q, after: %q, because: \"It is over.\")", pick(s.dice, periods), pick(s.dice, clocks))
+}
+
+func (s *sketch) access(t *typeSketch) string {
+	to := pick(s.dice, []string{"[READ]", "[READ]", "[READ, UPDATE]", "[CREATE]"})
+	when := ""
+	if s.odds(7) {
+		when = `, when: """ ` + s.condition(t, 2) + ` """`
+	}
+	return fmt.Sprintf(" @access(to: %s, roles: [%s]%s)", to, strings.Join(some(s.dice, s.roles, 12), ", "), when)
+}
+
+// condition makes up a `when` over rows of t.
+func (s *sketch) condition(t *typeSketch, depth int) string {
+	if depth > 0 && s.odds(6) {
+		switch s.upTo(2) {
+		case 0:
+			return "!(" + s.condition(t, depth-1) + ")"
+		case 1:
+			return "(" + s.condition(t, depth-1) + " || " + s.condition(t, depth-1) + ")"
+		default:
+			return "(" + s.condition(t, depth-1) + " && " + s.condition(t, depth-1) + ")"
+		}
+	}
+	return s.comparison(t, "row", 2)
+}
+
+func (s *sketch) comparison(t *typeSketch, path string, steps int) string {
+	if s.odds(2) {
+		return pick(s.dice, []string{`viewer.region == "EMEA"`, `viewer.region != null`, `viewer.role == "REP"`, `viewer.level >= 2`, `"x" in viewer.tags`, `viewer.senior`})
+	}
+	var links []*linkSketch
+	for _, l := range t.links {
+		if l.name != "" {
+			links = append(links, l)
+		}
+	}
+	if len(links) > 0 && s.odds(5) {
+		l := pick(s.dice, links)
+		at := path + "." + l.name
+		if steps > 1 && s.odds(11) {
+			return s.comparison(l.target, at, steps-1)
+		}
+		return at + pick(s.dice, []string{" == null", " != null", " == viewer.subject", ".id != viewer.subject"})
+	}
+	var readable []*columnSketch
+	for _, c := range t.columns {
+		if !c.sealed && c.scalar != "JSON" {
+			readable = append(readable, c)
+		}
+	}
+	if len(readable) == 0 {
+		return path + `.id != viewer.subject`
+	}
+	c := pick(s.dice, readable)
+	at := path + "." + c.name
+	if s.odds(2) {
+		return at + pick(s.dice, []string{" == null", " != null"})
+	}
+	order := pick(s.dice, []string{" < ", " <= ", " > ", " >= "})
+	equal := pick(s.dice, []string{" == ", " != "})
+	switch c.scalar {
+	case "String":
+		return pick(s.dice, []string{at + equal + "viewer.region", at + equal + `"EMEA"`, at + order + `"b"`, at + ` in ["EMEA", "x"]`, at + " in viewer.tags", "!(" + at + " in viewer.tags)", at + order + "viewer.region"})
+	case "Int":
+		return pick(s.dice, []string{at + order + "2", at + equal + "viewer.level", at + order + "1.5", at + " in [1, 5]", at + " in viewer.levels"})
+	case "Float":
+		return pick(s.dice, []string{at + order + "0.5", at + equal + "1", at + order + "viewer.level"})
+	case "Boolean":
+		return pick(s.dice, []string{at, "!" + at, at + equal + "viewer.senior"})
+	case "DateTime":
+		return pick(s.dice, []string{at + order + "now", at + order + `timestamp("2026-02-28T00:00:00Z")`})
+	case "Date":
+		return pick(s.dice, []string{at + order + "now", at + equal + "now", at + order + `timestamp("2026-02-28T00:00:00Z")`})
+	case "Decimal":
+		return pick(s.dice, []string{at + order + "1.5", at + equal + "3", at + order + "viewer.level"})
+	default:
+		return pick(s.dice, []string{at + equal + `"WON"`, at + equal + "viewer.stage", at + ` in ["NEW", "OPEN"]`, at + " in viewer.stages"})
+	}
+}
