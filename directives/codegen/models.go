@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 )
 
 const (
@@ -19,6 +20,7 @@ func objectNames(s *ir.Schema) []string {
 	if s.Enum(purposeEnum) != nil {
 		names = append(names, "ConsentState", "ConsentPayload")
 	}
+	names = append(names, searchObjects(len(search.Types(s)))...)
 	for _, t := range s.Types {
 		names = append(names, t.Name)
 		if t.Entity {
@@ -38,6 +40,9 @@ func abstractNames(s *ir.Schema) []string {
 	}
 	for _, u := range s.Unions {
 		names = append(names, u.Name)
+	}
+	if len(search.Types(s)) > 0 {
+		names = append(names, "SearchResult")
 	}
 	sort.Strings(names)
 	return names

@@ -50,6 +50,7 @@ func API(s *ir.Schema) File {
 	w.filterTypes()
 	w.me()
 	w.consent()
+	w.search()
 	w.query()
 	w.mutation()
 	return File{Path: apiPath, Data: []byte(strings.TrimRight(w.String(), "\n") + "\n")}
@@ -444,6 +445,7 @@ func (w *sdl) query() {
 	w.line("  \"Any record by its identifier. A missing record and one the viewer may not see look the same.\"")
 	w.line("  node(id: ID!): Node")
 	w.line("  nodes(ids: [ID!]!): [Node]!")
+	w.searchField()
 	for _, t := range w.schema.Entities() {
 		w.line("  %s(id: ID!): %s", t.Singular, t.Name)
 		w.line("  %s%s: %s!", t.Plural, listArgs(t), api.Connection(t))

@@ -18,6 +18,7 @@ type run struct {
 	saw     []seen
 	parents []string // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
+	lookup  lookup // of a search
 }
 
 // page is the rows of one parent.
