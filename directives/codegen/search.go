@@ -136,9 +136,12 @@ func (s searchState) text() []byte {
 	return []byte(b.String())
 }
 
-// alphabetOf identifies how a dialect makes words. When it changes, every index is made anew.
+// alphabetOf identifies how a dialect keeps words. When it changes, every index is made anew.
 func (d dialectTools) alphabetOf() string {
-	text := search.Tokenizer + search.PostgresFunction()
+	text := search.Alphabet() + strings.Join(d.createSearch(search.Index{Table: "t", Columns: []string{"c"}}), "")
+	if d.name == dialect.Postgres {
+		text += search.PostgresFunction()
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:6])
 }

@@ -43,6 +43,9 @@ func Words(text string) []string {
 	return words
 }
 
+// Alphabet is how texts become words, as one text to tell whether that changed.
+func Alphabet() string { return letters + foldFrom + foldTo + dropped }
+
 // characters are what words are made of.
 type characters struct {
 	ranges []rune        // first and last of each range, ascending

@@ -181,7 +181,7 @@ func (p *planner) search(t *ir.Type, words int, f graphql.CollectedField, path s
 		if from := p.sql.candidates(t, gates, lv.alias); !from.empty() {
 			s.FromExpr(from.querier())
 		}
-		s.OrderExpr(entsql.Raw(id + " DESC"))
+		s.OrderExpr(entsql.Raw(p.sql.newest(id)))
 	})
 	if err != nil {
 		return err
@@ -254,6 +254,16 @@ func (s sqlFor) found(t *ir.Type, gates []gate, words int, alias string) fragmen
 		all = append(all, or(some...))
 	}
 	return and(all...)
+}
+
+// newest is the order of what was found. PostgreSQL must not read the table in that order, in the hope of meeting enough
+// rows soon: it does not know how many there are of a beginning, and may read all of it. So the order is one that no index
+// has. As texts, ids are ordered as they are as ids.
+func (s sqlFor) newest(id string) string {
+	if s.dialect == predicate.Postgres {
+		return "CAST(" + id + ` AS text) COLLATE "C" DESC`
+	}
+	return id + " DESC"
 }
 
 // has holds for rows in which word i is the beginning of a word of one of the gate's fields.

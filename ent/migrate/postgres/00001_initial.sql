@@ -558,7 +558,7 @@ CONSTRAINT "users_teams_team_edge" FOREIGN KEY ("team_id") REFERENCES "teams" ("
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION cloakroom_words(value text) RETURNS tsvector
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $words$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $words$
 BEGIN
   value := left(value, 100000);
   IF octet_length(value) = char_length(value) THEN
