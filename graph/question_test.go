@@ -115,7 +115,7 @@ func (a *asker) probes() []string {
 		out = append(out, "query @for(purpose: "+a.req.Purpose.Name+") { "+t.Plural+"("+args+") { totalCount nodes { id } pageInfo { hasNextPage } } }")
 	}
 	for _, t := range search.Types(a.ir) {
-		for _, text := range a.searched() {
+		for _, text := range a.searched()[:6] {
 			out = append(out, "query @for(purpose: "+a.req.Purpose.Name+") { "+a.search("types: "+api.SearchValue(t), text, 50)+" }")
 		}
 	}

@@ -38,7 +38,7 @@ func (w *sdl) search() {
 		for _, f := range search.Fields(t) {
 			fields = append(fields, "`"+f.Name+"`")
 		}
-		w.desc("  ", fmt.Sprintf("%s, by %s: by those of them that the viewer sees.", t.Name, strings.Join(fields, ", ")))
+		w.desc("  ", fmt.Sprintf("%s, found by %s, as far as the viewer sees them.", t.Name, strings.Join(fields, ", ")))
 		w.line("  %s", api.SearchValue(t))
 	}
 	w.line("}")
