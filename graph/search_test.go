@@ -175,6 +175,29 @@ func TestSearchTellsNothingHidden(t *testing.T) {
 	})
 }
 
+// When consent is given or withdrawn, the next search obeys.
+func TestSearchObeysConsent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		contact := w.put(t, "Contact", map[string]any{"externalId": "C-77", "region": "EMEA"})
+		person := policy.Principal{ID: "c", Role: "CUSTOMER", Subject: contact}
+		say := func(word string) {
+			t.Helper()
+			w.ask(t, person, `mutation { `+word+`Consent(input: {purpose: MARKETING}) { entryId } }`).ok(t)
+		}
+		finds := func(want int) {
+			t.Helper()
+			if got := w.find(t, as("MARKETER"), "MARKETING", "c 77"); len(got) != want {
+				t.Errorf("found %q, want %d", got, want)
+			}
+		}
+		finds(0)
+		say("give")
+		finds(1)
+		say("withdraw")
+		finds(0)
+	})
+}
+
 // Two fields under different conditions: each word counts only where its own field is revealed.
 func TestSearchGatesFieldByField(t *testing.T) {
 	edits := []string{`  country: String
