@@ -1,11 +1,14 @@
 package search
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +182,74 @@ func TestSQLiteAgrees(t *testing.T) {
 	var left int
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM x_search_rows").Scan(&left); err != nil || left > 0 {
 		t.Errorf("%d rows left (%v)", left, err)
+	}
+}
+
+// VACUUM gives rows of a table new numbers; what the index says of which row stays.
+func TestSQLiteIndexSurvivesVacuum(t *testing.T) {
+	db, _ := indexedFile(t)
+	for i := range 20 {
+		exec(t, db, "INSERT INTO x VALUES (?, ?)", string(rune('a'+i)), "word"+string(rune('a'+i)))
+	}
+	exec(t, db, "DELETE FROM x WHERE id < 'k'")
+	exec(t, db, "VACUUM")
+	exec(t, db, "UPDATE x SET name = 'changed' WHERE id = 'm'")
+	for query, want := range map[string]string{"changed": "m", "wordm": "", "wordn": "n", "worda": ""} {
+		var got string
+		if err := db.QueryRow("SELECT coalesce(group_concat(r.id), '') FROM x_search JOIN x_search_rows AS r ON r.doc = x_search.rowid WHERE x_search MATCH ?", query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: %q (%v), want %q", query, got, err, want)
+		}
+	}
+}
+
+// Whoever reads the file after a row was deleted must not find its words in the index (GDPR Art. 17).
+func TestSQLiteForgetsWords(t *testing.T) {
+	db, path := indexedFile(t)
+	has := func(word string) bool {
+		exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(data, []byte(word))
+	}
+	for i := range 500 {
+		exec(t, db, "INSERT INTO x VALUES (?, ?)", "other"+strconv.Itoa(i), "common w"+strconv.Itoa(i))
+	}
+	exec(t, db, "INSERT INTO x VALUES ('i', 'Zyxwvut xylophonist')")
+	if !has("xylophonist") || !has("zyxwvut") {
+		t.Fatal("the words are not in the file, so this shows nothing")
+	}
+	exec(t, db, "UPDATE x SET name = 'xylophonist' WHERE id = 'i'")
+	if has("yxwvut") || !has("ylophonist") {
+		t.Error("a word that was changed is still in the file")
+	}
+	exec(t, db, "DELETE FROM x WHERE id = 'i'")
+	if has("ylophonist") {
+		t.Error("a word that was deleted is still in the file")
+	}
+}
+
+// indexedFile is a database file with an indexed table x(id, name).
+func indexedFile(t *testing.T) (*sql.DB, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "t.db")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=secure_delete(1)&_pragma=trusted_schema(0)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	exec(t, db, "CREATE TABLE x (id uuid NOT NULL PRIMARY KEY, name text)")
+	for _, q := range (Index{Table: "x", Columns: []string{"name"}}).SQLite() {
+		exec(t, db, q)
+	}
+	return db, path
+}
+
+func exec(t *testing.T, db *sql.DB, query string, args ...any) {
+	t.Helper()
+	if _, err := db.Exec(query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
 	}
 }
 
