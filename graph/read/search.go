@@ -202,11 +202,7 @@ type gate struct {
 	fields []*ir.Field
 }
 
-// open reports whether the fields are revealed in every row.
-func (g gate) open() bool {
-	return !g.cell.ByRow() && len(g.cell.Conditions) == 0 && len(g.cell.Retains) == 0
-}
-
+// same reports whether another cell of the type is revealed in the very same rows.
 func (g gate) same(c policy.Cell) bool {
 	return g.cell.NeedsToReveal|g.cell.NeedsToShow == c.NeedsToReveal|c.NeedsToShow &&
 		slices.EqualFunc(g.cell.Conditions, c.Conditions, slices.Equal[[]*ir.Condition]) && slices.Equal(g.cell.Retains, c.Retains)
@@ -243,15 +239,21 @@ func (p *planner) gates(t *ir.Type) []gate {
 // there, whatever the field says.
 func (s sqlFor) found(t *ir.Type, gates []gate, words int, alias string) fragment {
 	var all []fragment
-	if s.dialect != predicate.Postgres && len(gates) == 1 {
-		return s.shown(&gates[0].cell, alias) // the candidates are those rows already
-	}
 	for i := range words {
+		if len(gates) == 1 {
+			if s.dialect == predicate.Postgres { // in SQLite the candidates are those rows already
+				all = append(all, s.has(t, gates[0], i, alias))
+			}
+			continue
+		}
 		var some []fragment
 		for _, g := range gates {
 			some = append(some, and(s.has(t, g, i, alias), s.shown(&g.cell, alias)))
 		}
 		all = append(all, or(some...))
+	}
+	if len(gates) == 1 { // once, and apart from the words, which are then found by the index alone
+		all = append(all, s.shown(&gates[0].cell, alias))
 	}
 	return and(all...)
 }

@@ -558,7 +558,7 @@ CONSTRAINT "users_teams_team_edge" FOREIGN KEY ("team_id") REFERENCES "teams" ("
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION cloakroom_words(value text) RETURNS tsvector
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $words$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL RESTRICTED COST 1000 AS $words$
 BEGIN
   value := left(value, 100000);
   IF octet_length(value) = char_length(value) THEN
@@ -584,31 +584,31 @@ END
 $words$;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "accounts_search" ON "accounts" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("domain"), cloakroom_words("website"), cloakroom_words("industry"), cloakroom_words("region"), cloakroom_words("country"), cloakroom_words("city"), cloakroom_words("phone"), cloakroom_words("currency"));
+CREATE INDEX "accounts_search" ON "accounts" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("domain"), cloakroom_words("website"), cloakroom_words("industry"), cloakroom_words("region"), cloakroom_words("country"), cloakroom_words("city"), cloakroom_words("phone"), cloakroom_words("currency")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "campaigns_search" ON "campaigns" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("currency"));
+CREATE INDEX "campaigns_search" ON "campaigns" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("currency")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "contacts_search" ON "contacts" USING gin (cloakroom_words("external_id"), cloakroom_words("country"), cloakroom_words("region"), cloakroom_words("preferred_language"));
+CREATE INDEX "contacts_search" ON "contacts" USING gin (cloakroom_words("external_id"), cloakroom_words("country"), cloakroom_words("region"), cloakroom_words("preferred_language")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "products_search" ON "products" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("sku"), cloakroom_words("description"), cloakroom_words("currency"));
+CREATE INDEX "products_search" ON "products" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("sku"), cloakroom_words("description"), cloakroom_words("currency")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "deals_search" ON "deals" USING gin (cloakroom_words("external_id"), cloakroom_words("currency"));
+CREATE INDEX "deals_search" ON "deals" USING gin (cloakroom_words("external_id"), cloakroom_words("currency")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "leads_search" ON "leads" USING gin (cloakroom_words("external_id"), cloakroom_words("country"), cloakroom_words("region"));
+CREATE INDEX "leads_search" ON "leads" USING gin (cloakroom_words("external_id"), cloakroom_words("country"), cloakroom_words("region")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "teams_search" ON "teams" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("region"));
+CREATE INDEX "teams_search" ON "teams" USING gin (cloakroom_words("external_id"), cloakroom_words("name"), cloakroom_words("region")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "users_search" ON "users" USING gin (cloakroom_words("external_id"));
+CREATE INDEX "users_search" ON "users" USING gin (cloakroom_words("external_id")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "tickets_search" ON "tickets" USING gin (cloakroom_words("number"));
+CREATE INDEX "tickets_search" ON "tickets" USING gin (cloakroom_words("number")) WITH (fastupdate = off);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION "consent_entries_append_only"() RETURNS trigger LANGUAGE plpgsql AS $$
