@@ -170,7 +170,7 @@ func (d dialectTools) reindex(have, want searchState, stmts []string) []string {
 func (d dialectTools) keeps(have, want searchState, x search.Index, stmts []string) bool {
 	w := want.index(x.Table)
 	return w != nil && slices.Equal(w.Columns, x.Columns) && have.alphabet == want.alphabet &&
-		!slices.ContainsFunc(stmts, func(s string) bool { return creates(s, x.Table) || drops(s, x.Table) })
+		!slices.ContainsFunc(stmts, func(s string) bool { return drops(s, x.Table) })
 }
 
 func (d dialectTools) createSearch(x search.Index) []string {
@@ -187,7 +187,7 @@ func (d dialectTools) dropSearch(x search.Index) []string {
 	return x.DropSQLite()
 }
 
-// drops reports whether a statement removes the table.
+// drops reports whether a statement removes the table, be it to put a rebuilt copy in its place.
 func drops(stmt, table string) bool {
 	return regexp.MustCompile("^DROP TABLE [`\"]" + regexp.QuoteMeta(table) + "[`\"]").MatchString(stmt)
 }
