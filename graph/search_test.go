@@ -146,8 +146,8 @@ func TestSearchTellsNothingHidden(t *testing.T) {
 			"without consent":       {as("MARKETER"), "MARKETING", 0, false},
 			"with consent":          {as("MARKETER"), "MARKETING", marketing, true},
 			"no access to the type": {as("ADMIN"), "SECURITY", 0, false},
-			"somebody else":         {policy.Principal{ID: "c", Role: "CUSTOMER", Subject: policy.SubjectID(uuid.New())}, "SELF_SERVICE", 0, false},
-			"the person":            {policy.Principal{ID: "c", Role: "CUSTOMER", Subject: policy.SubjectID(contact)}, "SELF_SERVICE", 0, true},
+			"somebody else":         {policy.Principal{ID: "c", Role: "CUSTOMER", Subject: uuid.New()}, "SELF_SERVICE", 0, false},
+			"the person":            {policy.Principal{ID: "c", Role: "CUSTOMER", Subject: contact}, "SELF_SERVICE", 0, true},
 		} {
 			ask := func(value string) (string, bool) {
 				set(value, c.state)

@@ -32,7 +32,7 @@ func TestAlphabetIsThatOfSQLite(t *testing.T) {
 	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(1)
 	for _, q := range []string{
-		`CREATE VIRTUAL TABLE x USING fts5(t, content='', tokenize="` + Tokenizer + `")`,
+		`CREATE VIRTUAL TABLE x USING fts5(t, content='', tokenize="` + Splitter + `")`,
 		`CREATE VIRTUAL TABLE v USING fts5vocab(x, 'instance')`,
 	} {
 		if _, err := db.ExecContext(ctx, q); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
-// Tokenizer is how FTS5 splits texts. Marks belong to words: without them the vowel signs of Indic scripts would end one.
-const Tokenizer = "unicode61 remove_diacritics 2 categories 'L* N* M*'"
+// Splitter is how FTS5 splits texts. Marks belong to words: without them the vowel signs of Indic scripts would end one.
+const Splitter = "unicode61 remove_diacritics 2 categories 'L* N* M*'"
 
 // Function is PostgreSQL's function from a text to its words.
 const Function = "cloakroom_words"
@@ -70,7 +70,7 @@ func (x Index) SQLite() []string {
 	remove := fmt.Sprintf("INSERT INTO %s (%s, rowid, %s) VALUES ('delete', %s, %s);", fts, fts, list, doc("old"), texts("old"))
 	return []string{
 		fmt.Sprintf("CREATE TABLE %s (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);", rows),
-		fmt.Sprintf("CREATE VIRTUAL TABLE %s USING fts5(%s, content='', detail=column, columnsize=0, tokenize=\"%s\");", fts, list, Tokenizer),
+		fmt.Sprintf("CREATE VIRTUAL TABLE %s USING fts5(%s, content='', detail=column, columnsize=0, tokenize=\"%s\");", fts, list, Splitter),
 		fmt.Sprintf("INSERT INTO %s (%s, rank) VALUES ('secure-delete', 1);", fts, fts),
 		fmt.Sprintf("INSERT INTO %s (`id`) SELECT `id` FROM %s ORDER BY `id`;", rows, table),
 		fmt.Sprintf("INSERT INTO %s (rowid, %s) SELECT r.`doc`, %s FROM %s AS t JOIN %s AS r ON r.`id` = t.`id`;", fts, list, texts("t"), table, rows),

@@ -73,7 +73,7 @@ func TestPostgresAgrees(t *testing.T) {
 	}
 	// A character between others, at a word's beginning and at its end.
 	var b strings.Builder
-	for _, c := range []rune(letters + foldFrom + foldTo + dropped) {
+	for _, c := range letters + foldFrom + foldTo + dropped {
 		for _, c := range []rune{c - 1, c, c + 1} {
 			b.WriteString("q" + string(c) + "q" + string(c) + " ")
 		}
