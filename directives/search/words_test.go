@@ -202,6 +202,28 @@ func TestSQLiteIndexSurvivesVacuum(t *testing.T) {
 	}
 }
 
+// Rows that go with the row they belong to take their words along, and a change that is rolled back changes nothing.
+func TestSQLiteIndexFollowsCascades(t *testing.T) {
+	db, _ := indexedFile(t)
+	db.SetMaxOpenConns(1)
+	exec(t, db, "PRAGMA foreign_keys = 1")
+	exec(t, db, "CREATE TABLE y (id uuid NOT NULL PRIMARY KEY, text text, x_id uuid REFERENCES x (id) ON DELETE CASCADE)")
+	for _, q := range (Index{Table: "y", Columns: []string{"text"}}).SQLite() {
+		exec(t, db, q)
+	}
+	exec(t, db, "CREATE VIRTUAL TABLE v USING fts5vocab(y_search, 'row')")
+	exec(t, db, "INSERT INTO x VALUES ('a', 'parent'), ('b', 'other')")
+	exec(t, db, "INSERT INTO y VALUES ('c', 'child', 'a'), ('d', 'stays', 'b')")
+	exec(t, db, "SAVEPOINT s")
+	exec(t, db, "DELETE FROM x WHERE id = 'b'")
+	exec(t, db, "ROLLBACK TO s")
+	exec(t, db, "DELETE FROM x WHERE id = 'a'")
+	var left string
+	if err := db.QueryRow("SELECT group_concat(term) FROM v").Scan(&left); err != nil || left != "stays" {
+		t.Errorf("%q is left (%v), want only stays", left, err)
+	}
+}
+
 // Whoever reads the file after a row was deleted must not find its words in the index (GDPR Art. 17).
 func TestSQLiteForgetsWords(t *testing.T) {
 	db, path := indexedFile(t)
