@@ -3,6 +3,8 @@ package graph_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
@@ -82,17 +85,20 @@ func (a *asker) question() string {
 func (a *asker) root() string {
 	a.key++
 	alias := fmt.Sprintf("r%d: ", a.key)
-	switch a.rnd.IntN(8) {
+	switch a.rnd.IntN(9) {
 	case 0:
-		return fmt.Sprintf(`%snodes(ids: ["%s", "%s", "%s"]) { __typename id %s }`, alias, a.one(a.ids), a.one(a.ids), a.one(a.ids), a.fragments())
+		return fmt.Sprintf(`%snodes(ids: ["%s", "%s", "%s"]) { __typename id %s }`, alias, a.one(a.ids), a.one(a.ids), a.one(a.ids), a.fragments(a.ir.Entities()))
 	case 1:
-		return fmt.Sprintf(`%snode(id: "%s") { id %s }`, alias, a.one(a.ids), a.fragments())
+		return fmt.Sprintf(`%snode(id: "%s") { id %s }`, alias, a.one(a.ids), a.fragments(a.ir.Entities()))
 	case 2:
 		return alias + a.selection(a.api.Types["Me"], "me", 3)
+	case 3:
+		return alias + a.search("", a.one(a.searched()), a.rnd.IntN(6))
 	}
 	for {
 		f := a.api.Query.Fields[a.rnd.IntN(len(a.api.Query.Fields))]
 		switch {
+		case f.Name == "search":
 		case strings.HasSuffix(f.Type.Name(), "Connection"):
 			return alias + a.field(f, 3)
 		case a.ir.Type(f.Type.Name()) != nil:
@@ -109,6 +115,11 @@ func (a *asker) probes() []string {
 	var out []string
 	ask := func(t *ir.Type, args string) {
 		out = append(out, "query @for(purpose: "+a.req.Purpose.Name+") { "+t.Plural+"("+args+") { totalCount nodes { id } pageInfo { hasNextPage } } }")
+	}
+	for _, t := range search.Types(a.ir) {
+		for _, text := range a.searched()[:6] {
+			out = append(out, "query @for(purpose: "+a.req.Purpose.Name+") { "+a.search("types: "+api.SearchValue(t), text, 50)+" }")
+		}
 	}
 	for _, t := range a.ir.Entities() {
 		for _, f := range a.api.Types[t.Name+"Where"].Fields {
@@ -136,6 +147,36 @@ func (a *asker) probes() []string {
 	return out
 }
 
+// searched are texts to search for: values of fields, beginnings of them, and two of them together.
+func (a *asker) searched() []string {
+	var all, out []string
+	for _, t := range search.Types(a.ir) {
+		for _, f := range search.Fields(t) {
+			all = append(all, a.pool[f.Name]...)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for range 12 {
+		text, err := strconv.Unquote(a.one(all))
+		if err != nil {
+			panic(err)
+		}
+		words := search.Words(text)
+		if len(words) == 0 {
+			continue
+		}
+		beginning := []rune(words[0])
+		out = append(out, text, string(beginning[:1+a.rnd.IntN(len(beginning))]), text+" "+words[0])
+	}
+	return out
+}
+
+func (a *asker) search(types, text string, first int) string {
+	return fmt.Sprintf("search(query: %q, first: %d, %s) { nodes { __typename ... on Node { id } %s } pageInfo { hasNextPage hasPreviousPage } }",
+		text, first, types, a.fragments(search.Types(a.ir)))
+}
+
 // half is about half of the different values.
 func (a *asker) half(values []string) []string {
 	set := map[string]bool{}
@@ -151,8 +192,8 @@ func (a *asker) half(values []string) []string {
 	return out
 }
 
-func (a *asker) fragments() string {
-	t := a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+func (a *asker) fragments(types []*ir.Type) string {
+	t := types[a.rnd.IntN(len(types))]
 	return "... on " + t.Name + " " + a.selection(a.api.Types[t.Name], "", 2)
 }
 

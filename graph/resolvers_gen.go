@@ -31,6 +31,10 @@ func (r *queryResolver) Nodes(ctx context.Context, _ []string) ([]model.Node, er
 	return many[model.Node](r.Reads.ResolveList(ctx))
 }
 
+func (r *queryResolver) Search(ctx context.Context, _ string, _ []string, _ *int, _ *string) (*model.SearchConnection, error) {
+	return one[model.SearchConnection](r.Reads.Resolve(ctx))
+}
+
 func (r *queryResolver) Account(ctx context.Context, _ string) (*model.Account, error) {
 	return one[model.Account](r.Reads.Resolve(ctx))
 }

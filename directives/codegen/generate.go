@@ -15,6 +15,7 @@ import (
 	"entgo.io/ent/entc/gen"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 )
 
 // schemaDir holds the files a schema developer edits.
@@ -155,7 +156,7 @@ func (p *pipeline) migrations() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tables := Tables{All: all}
+	tables := Tables{All: all, Search: search.Indexes(p.schema)}
 	for _, n := range p.graph.Nodes {
 		if _, ok := n.Annotations[appendOnlyAnnotation]; ok {
 			tables.AppendOnly = append(tables.AppendOnly, n.Table())

@@ -23,6 +23,8 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/schema"
 	"github.com/hashicorp/hcl/v2/hclparse"
+
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 )
 
 // migrateDir holds one directory of versioned migrations per dialect.
@@ -48,6 +50,7 @@ type Migration struct {
 type Tables struct {
 	All        []*schema.Table
 	AppendOnly []string // names of tables closed to UPDATE and DELETE
+	Search     []search.Index
 }
 
 // Migrate brings ent/migrate up to date with the tables: for each dialect at most one new numbered file that holds the
@@ -115,9 +118,18 @@ func (d dialectTools) migrate(ctx context.Context, root string, tables Tables, a
 		return out, err
 	}
 	out.Notices = append(out.Notices, notices...)
-	stmts := statements(plan)
+	have, err := readSearch(filepath.Join(path, searchFile))
+	if err != nil {
+		return out, err
+	}
+	want := searchState{alphabet: d.alphabetOf(), indexes: tables.Search}
+	changed := statements(plan)
+	stmts := d.reindex(have, want, changed)
 	if len(stmts) == 0 {
 		return out, nil
+	}
+	if len(changed) == 0 {
+		plan.Name = "search"
 	}
 	for _, t := range tables.AppendOnly {
 		if slices.ContainsFunc(stmts, func(s string) bool { return creates(s, t) }) {
@@ -143,6 +155,9 @@ func (d dialectTools) migrate(ctx context.Context, root string, tables Tables, a
 		return out, err
 	}
 	out.File = filepath.ToSlash(filepath.Join(migrateDir, d.dirName(), name))
+	if err := os.WriteFile(filepath.Join(path, searchFile), want.text(), 0o644); err != nil {
+		return out, err
+	}
 	return out, os.WriteFile(filepath.Join(path, stateFile), state, 0o644)
 }
 

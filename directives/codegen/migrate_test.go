@@ -17,6 +17,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite"
+
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 )
 
 // people is a schema before anything happens to it.
@@ -281,6 +283,175 @@ func TestLedgerIsAppendOnlyInTheDatabase(t *testing.T) {
 			if _, err := db.Exec(q); err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%s: %s: %v, want a refusal", name, q, err)
 			}
+		}
+	}
+}
+
+// words are the ids of the people found by a word.
+func words(t *testing.T, name string, db *sql.DB, word string) string {
+	t.Helper()
+	query := "SELECT r.id FROM people_search JOIN people_search_rows AS r ON r.doc = people_search.rowid WHERE people_search MATCH '" + word + "' ORDER BY r.id"
+	if name == "postgres" {
+		where := fmt.Sprintf("%s(name) @@ '%s'", search.Function, word)
+		if strings.Contains(indexes(t, db), "nick") {
+			where += fmt.Sprintf(" OR %s(nick) @@ '%s'", search.Function, word)
+		}
+		query = "SELECT id FROM people WHERE " + where + " ORDER BY id"
+	}
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, id[len(id)-1:])
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(found, " ")
+}
+
+// indexes are the definitions of PostgreSQL's search indexes.
+func indexes(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	var out string
+	if err := db.QueryRow("SELECT coalesce(string_agg(indexdef, ' '), '') FROM pg_indexes WHERE indexname LIKE '%search%'").Scan(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// What may be searched changes with the schema. Rows that were there are indexed by the migration, and an index stays in
+// step with its table through whatever a migration does to it.
+func TestSearchIndexesMigrate(t *testing.T) {
+	root := t.TempDir()
+	dbs := databases(t)
+	person := func(n int, name, nick string) string {
+		return fmt.Sprintf("INSERT INTO people (id, name, nick) VALUES ('01890a5d-ac96-774b-bcce-b3020000000%d', '%s', '%s')", n, name, nick)
+	}
+	migrateIn(t, root, people(), false)
+	for name, db := range dbs {
+		up(t, root, name, db)
+		run(t, db, person(1, "Ada", "countess"))
+	}
+	searchable := func(ts Tables, columns ...string) Tables {
+		if columns != nil {
+			ts.Search = []search.Index{{Table: "people", Columns: columns}}
+		}
+		return ts
+	}
+	rebuilt := people() // SQLite makes the table anew for this
+	table(rebuilt, "people").Columns[1].Nullable = true
+	withCity := func() Tables {
+		ts := people()
+		table(ts, "people").Columns[1].Nullable = true
+		table(ts, "people").AddColumn(&schema.Column{Name: "city", Type: field.TypeString, Nullable: true})
+		return ts
+	}
+	for i, step := range []struct {
+		what      string
+		tables    Tables
+		allowDrop bool
+		file      string
+		has       []string // of these words somebody is found
+		hasNot    []string
+	}{
+		{"a field becomes searchable", searchable(people(), "name"), false, "00002_search", []string{"ada"}, []string{"countess"}},
+		{"nothing changes", searchable(people(), "name"), false, "", []string{"ada"}, []string{"countess"}},
+		{"another one does", searchable(people(), "name", "nick"), false, "00003_search", []string{"ada", "countess"}, nil},
+		{"the table is made anew", searchable(rebuilt, "name", "nick"), false, "00004_change_people", []string{"ada", "countess"}, nil},
+		{"a column comes", searchable(withCity(), "name", "nick"), false, "00005_change_people", []string{"ada", "countess"}, nil},
+		{"a searchable column is no longer in the schema", searchable(without(withCity(), "people", "nick"), "name"), false, "00006_change_people", []string{"ada"}, []string{"countess"}},
+		{"and goes", searchable(without(withCity(), "people", "nick"), "name"), true, "00007_change_people", []string{"ada"}, []string{"countess"}},
+	} {
+		for d, m := range migrateIn(t, root, step.tables, step.allowDrop) {
+			if want := "ent/migrate/" + d + "/" + step.file + ".sql"; step.file != "" && m.File != want || step.file == "" && m.File != "" {
+				t.Errorf("%s: %s: wrote %q, want %q", step.what, d, m.File, step.file)
+			}
+		}
+		for name, db := range dbs {
+			up(t, root, name, db)
+			if name == "postgres" && i > 0 && !strings.Contains(indexes(t, db), "gin") {
+				t.Errorf("%s: %s: there is no index: %s", step.what, name, indexes(t, db))
+			}
+			for _, w := range step.has {
+				if got := words(t, name, db, w); got != "1" {
+					t.Errorf("%s: %s: %s finds %q, want 1", step.what, name, w, got)
+				}
+			}
+			for _, w := range step.hasNot {
+				if got := words(t, name, db, w); got != "" {
+					t.Errorf("%s: %s: %s finds %q", step.what, name, w, got)
+				}
+			}
+			// Later rows are indexed too, and leave nothing behind.
+			run(t, db, "INSERT INTO people (id, name"+nick(step.tables)+") VALUES ('01890a5d-ac96-774b-bcce-b30200000002', 'Late'"+strings.Repeat(", 'n'", strings.Count(nick(step.tables), "nick"))+")")
+			if got := words(t, name, db, "late"); got != "2" {
+				t.Errorf("%s: %s: a new row is not found: %q", step.what, name, got)
+			}
+			run(t, db, "UPDATE people SET name = 'Later' WHERE name = 'Late'")
+			run(t, db, "DELETE FROM people WHERE name = 'Later'")
+			if got := words(t, name, db, "late") + words(t, name, db, "later"); got != "" {
+				t.Errorf("%s: %s: a row that is gone is found: %q", step.what, name, got)
+			}
+		}
+	}
+	// The type goes, its rows stay, and nobody searches them.
+	gone := people()
+	gone.All = slices.DeleteFunc(gone.All, func(t *schema.Table) bool { return t.Name == "people" })
+	migrateIn(t, root, gone, false)
+	for name, db := range dbs {
+		up(t, root, name, db)
+		if name == "sqlite" {
+			if _, err := db.Exec("SELECT * FROM people_search"); err == nil {
+				t.Error("sqlite: the words of a type that is gone are still there")
+			}
+		} else if got := indexes(t, db); got != "" {
+			t.Error(got)
+		}
+	}
+}
+
+// nick is the column's part of an INSERT while there is such a column.
+func nick(ts Tables) string {
+	if slices.ContainsFunc(table(ts, "people").Columns, func(c *schema.Column) bool { return c.Name == "nick" }) {
+		return ", nick"
+	}
+	return ""
+}
+
+// Another alphabet, as a new version of SQLite may have one, makes every index anew.
+func TestNewAlphabetMakesIndexesAnew(t *testing.T) {
+	root := t.TempDir()
+	ts := func() Tables {
+		ts := people()
+		ts.Search = []search.Index{{Table: "people", Columns: []string{"name"}}}
+		return ts
+	}
+	for d := range migrateIn(t, root, ts(), false) {
+		path := filepath.Join(root, migrateDir, d, searchFile)
+		text := content(t, root, filepath.Join(migrateDir, d, searchFile))
+		if err := os.WriteFile(path, []byte(strings.Replace(text, "alphabet ", "alphabet x", 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for d, m := range migrateIn(t, root, ts(), false) {
+		text := content(t, root, m.File)
+		if !strings.Contains(text, "DROP") || !strings.Contains(text, "CREATE") || d == "postgres" && !strings.Contains(text, "REPLACE FUNCTION") {
+			t.Errorf("%s: %s", d, text)
+		}
+	}
+	for name, db := range databases(t) {
+		up(t, root, name, db)
+		run(t, db, "INSERT INTO people (id, name, nick) VALUES ("+anID+", 'Ada', 'a')")
+		if got := words(t, name, db, "ada"); got != "7" {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/search"
 )
 
 const (
@@ -20,6 +21,7 @@ func objectNames(s *ir.Schema) []string {
 	if s.Enum(purposeEnum) != nil {
 		names = append(names, "ConsentState", "ConsentPayload")
 	}
+	names = append(names, searchObjects(len(search.Types(s)))...)
 	for _, t := range s.Types {
 		names = append(names, t.Name)
 		if t.Entity {
@@ -45,6 +47,9 @@ func abstractNames(s *ir.Schema) []string {
 	}
 	for _, u := range s.Unions {
 		names = append(names, u.Name)
+	}
+	if len(search.Types(s)) > 0 {
+		names = append(names, "SearchResult")
 	}
 	sort.Strings(names)
 	return names

@@ -51,6 +51,7 @@ func API(s *ir.Schema) File {
 	w.filterTypes()
 	w.me()
 	w.consent()
+	w.search()
 	w.query()
 	w.mutation()
 	return File{Path: apiPath, Data: []byte(strings.TrimRight(w.String(), "\n") + "\n")}
@@ -513,6 +514,7 @@ func (w *sdl) query() {
 	w.line("  node(id: ID!): Node")
 	w.line("  \"Records by their identifiers, in their order; null where there is none.\"")
 	w.line("  nodes(ids: [ID!]!): [Node]!")
+	w.searchField()
 	for _, t := range w.schema.Entities() {
 		w.line(`  "One record; null where there is none for the viewer."`)
 		w.line("  %s(id: ID!): %s", t.Singular, t.Name)

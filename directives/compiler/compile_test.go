@@ -207,7 +207,7 @@ type Query {
   Finds
   people.
   """
-  search(
+  seek(
     "what"
     text: String! = "a \"b\"", first: Int = 10, filter: [Filter!]): [Hit!]! @deprecated(reason: "slow")
 }
@@ -222,7 +222,7 @@ union Either = Hit | Thing`)
 	if len(s.Queries) != 3 {
 		t.Fatalf("%d queries", len(s.Queries))
 	}
-	if got, want := s.Queries[0].SDL, `"Finds\npeople."`+"\n"+`search("what" text: String! = "a \"b\"", first: Int = 10, filter: [Filter!]): [Hit!]! @deprecated(reason: "slow")`; got != want {
+	if got, want := s.Queries[0].SDL, `"Finds\npeople."`+"\n"+`seek("what" text: String! = "a \"b\"", first: Int = 10, filter: [Filter!]): [Hit!]! @deprecated(reason: "slow")`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if len(s.Queries[0].Args) != 3 || s.Queries[0].Args[2].Type.String() != "[Filter!]" || s.Queries[0].Type.String() != "[Hit!]!" {

@@ -64,11 +64,11 @@ var objectName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 // reservedTypes are API types that exist in every schema.
 var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "GiveConsentInput", "WithdrawConsentInput", "ConsentPayload",
 	"OrderDirection", "IDFilter", "StringFilter", "StringExactFilter", "IntFilter", "FloatFilter", "BooleanFilter", "DecimalFilter",
-	"DateFilter", "DateTimeFilter", "CalendarUnit"}
+	"DateFilter", "DateTimeFilter", "CalendarUnit", "SearchConnection", "SearchEdge", "SearchResult", "SearchType"}
 
 // reservedOperations are root fields that exist in every schema.
 var reservedOperations = map[string][]string{
-	"Query":    {"node", "nodes", "me"},
+	"Query":    {"node", "nodes", "me", "search"},
 	"Mutation": {"giveConsent", "withdrawConsent"},
 }
 

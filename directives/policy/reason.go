@@ -28,6 +28,7 @@ const (
 	ReasonCondition        Reason = "CONDITION"         // the field's `when` does not hold for the row
 	ReasonRetention        Reason = "RETENTION"         // the field's period is over
 	ReasonRowsLimited      Reason = "ROWS_LIMITED"      // only rows that meet a condition exist for the viewer
+	ReasonSearched         Reason = "SEARCHED"          // by which fields a search could find
 	ReasonPurposeConsent   Reason = "PURPOSE_CONSENT"   // the purpose rests on consent, and the subject has not given it
 	ReasonConsent          Reason = "CONSENT"           // a further consent is missing
 	ReasonClearance        Reason = "CLEARANCE"         // the role's clearance does not cover category and sensitivity

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -23,6 +24,12 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "cloakroom"
+	}
+	// Every statement here takes milliseconds, and compiling one to machine code takes tens: a search looks expensive to the
+	// planner long before it is. No start-up parameter, because poolers in between know only a few.
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET jit = off")
+		return err
 	}
 	cfg.MaxConns = max(cfg.MaxConns, 24)
 	cfg.MaxConnIdleTime = 5 * time.Minute

@@ -1164,6 +1164,28 @@ func (o *ProductEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// SearchConnection is an encoded SearchConnection.
+type SearchConnection struct{ read.Object }
+
+func (o SearchConnection) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *SearchConnection) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// SearchEdge is an encoded SearchEdge.
+type SearchEdge struct{ read.Object }
+
+func (o SearchEdge) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *SearchEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // Task is an encoded Task.
 type Task struct{ read.Object }
 
@@ -1639,6 +1661,13 @@ func (o *UserEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
 
 // Node is an encoded object of any type that is a Node.
 type Node interface {
+	MarshalGQLContext(ctx context.Context, w io.Writer) error
+	UnmarshalGQLContext(ctx context.Context, v any) error
+	IsNull() bool
+}
+
+// SearchResult is an encoded object of any type that is a SearchResult.
+type SearchResult interface {
 	MarshalGQLContext(ctx context.Context, w io.Writer) error
 	UnmarshalGQLContext(ctx context.Context, v any) error
 	IsNull() bool

@@ -48,7 +48,7 @@ func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.Col
 }
 
 // shape renders the values of the variables that shape a plan: all but those that only ever stand for a root field's
-// id, ids, after or before, which are parameters.
+// id, ids, after, before or query, which are parameters.
 func (e *Engine) shape(op *graphql.OperationContext) string {
 	if len(op.Variables) == 0 {
 		return ""
@@ -97,7 +97,7 @@ func (w *shapeWalk) selections(set ast.SelectionSet, isRoot bool) {
 		switch s := s.(type) {
 		case *ast.Field:
 			for _, a := range s.Arguments {
-				if isRoot && (a.Name == "id" || a.Name == "ids" || a.Name == "after" || a.Name == "before") && a.Value.Kind == ast.Variable {
+				if isRoot && (a.Name == "id" || a.Name == "ids" || a.Name == "after" || a.Name == "before" || a.Name == "query") && a.Value.Kind == ast.Variable {
 					continue
 				}
 				w.value(a.Value)

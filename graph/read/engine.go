@@ -95,6 +95,7 @@ const (
 	rootNodes
 	rootMe
 	rootAggregate
+	rootSearch
 )
 
 // New returns an engine for a compiled schema and the store generated from it.
@@ -102,7 +103,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
 		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, roots: map[string]root{
-			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}}}
+			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
 	if e.cursors == nil {
 		return nil, errors.New("read engine: no cursor key")
 	}
@@ -117,7 +118,7 @@ func New(c Config) (*Engine, error) {
 		c.Plans = 1024
 	}
 	for _, t := range c.Schema.Types {
-		e.satisfies[t] = append([]string{t.Name, "Node"}, t.Implements...)
+		e.satisfies[t] = append([]string{t.Name, "Node", "SearchResult"}, t.Implements...)
 		if t.Entity {
 			e.roots[t.Singular] = root{rootGet, t}
 			e.roots[t.Plural] = root{rootList, t}
@@ -156,6 +157,8 @@ func (e *Engine) Resolve(ctx context.Context) (o Object, err error) {
 		return e.list(ctx, s, op, f, root.typ)
 	case rootMe:
 		return e.me(ctx, s, op, f)
+	case rootSearch:
+		return e.search(ctx, s, op, f)
 	case rootGet, rootNode:
 		id, _ := args["id"].(string)
 		objects, err := e.get(ctx, s, op, f, pathOf(ctx), root.typ, []string{id})

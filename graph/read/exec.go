@@ -19,6 +19,7 @@ type run struct {
 	parents []string // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
 	places  map[*level]keyset // where connections begin that were given a cursor
+	lookup  lookup            // of a search
 }
 
 // page is the rows of one parent.

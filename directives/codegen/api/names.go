@@ -41,9 +41,11 @@ func InputName(f *ir.Field) string {
 }
 
 // OrderValue is the value of OrderField that sorts by f: `lastName` → `LAST_NAME`.
-func OrderValue(f *ir.Field) string {
+func OrderValue(f *ir.Field) string { return upperSnake(f.Name) }
+
+func upperSnake(name string) string {
 	var b strings.Builder
-	runes := []rune(f.Name)
+	runes := []rune(name)
 	for i, r := range runes {
 		startsWord := i > 0 && unicode.IsUpper(r) &&
 			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))

@@ -530,6 +530,312 @@ CREATE INDEX `user_team_id_id` ON `users` (`team_id`, `id`);
 CREATE INDEX `user_manager_id_id` ON `users` (`manager_id`, `id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TABLE `accounts_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `accounts_search` USING fts5(`w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `accounts_search` (`accounts_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `accounts_search_rows` (`id`) SELECT `id` FROM `accounts` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `accounts_search` (rowid, `w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`name`, 1, 100000), substr(t.`domain`, 1, 100000), substr(t.`website`, 1, 100000), substr(t.`industry`, 1, 100000), substr(t.`region`, 1, 100000), substr(t.`country`, 1, 100000), substr(t.`city`, 1, 100000), substr(t.`phone`, 1, 100000), substr(t.`currency`, 1, 100000) FROM `accounts` AS t JOIN `accounts_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `accounts_search_insert` AFTER INSERT ON `accounts` BEGIN
+  INSERT INTO `accounts_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `accounts_search` (rowid, `w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`) VALUES ((SELECT `doc` FROM `accounts_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`domain`, 1, 100000), substr(new.`website`, 1, 100000), substr(new.`industry`, 1, 100000), substr(new.`region`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`city`, 1, 100000), substr(new.`phone`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `accounts_search_update` AFTER UPDATE OF `id`, `external_id`, `name`, `domain`, `website`, `industry`, `region`, `country`, `city`, `phone`, `currency` ON `accounts` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`name` IS NOT new.`name` OR old.`domain` IS NOT new.`domain` OR old.`website` IS NOT new.`website` OR old.`industry` IS NOT new.`industry` OR old.`region` IS NOT new.`region` OR old.`country` IS NOT new.`country` OR old.`city` IS NOT new.`city` OR old.`phone` IS NOT new.`phone` OR old.`currency` IS NOT new.`currency` BEGIN
+  INSERT INTO `accounts_search` (`accounts_search`, rowid, `w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `accounts_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`domain`, 1, 100000), substr(old.`website`, 1, 100000), substr(old.`industry`, 1, 100000), substr(old.`region`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`city`, 1, 100000), substr(old.`phone`, 1, 100000), substr(old.`currency`, 1, 100000));
+  UPDATE `accounts_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `accounts_search` (rowid, `w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`) VALUES ((SELECT `doc` FROM `accounts_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`domain`, 1, 100000), substr(new.`website`, 1, 100000), substr(new.`industry`, 1, 100000), substr(new.`region`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`city`, 1, 100000), substr(new.`phone`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `accounts_search_delete` AFTER DELETE ON `accounts` BEGIN
+  INSERT INTO `accounts_search` (`accounts_search`, rowid, `w_external_id`, `w_name`, `w_domain`, `w_website`, `w_industry`, `w_region`, `w_country`, `w_city`, `w_phone`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `accounts_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`domain`, 1, 100000), substr(old.`website`, 1, 100000), substr(old.`industry`, 1, 100000), substr(old.`region`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`city`, 1, 100000), substr(old.`phone`, 1, 100000), substr(old.`currency`, 1, 100000));
+  DELETE FROM `accounts_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `campaigns_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `campaigns_search` USING fts5(`w_external_id`, `w_name`, `w_currency`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `campaigns_search` (`campaigns_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `campaigns_search_rows` (`id`) SELECT `id` FROM `campaigns` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `campaigns_search` (rowid, `w_external_id`, `w_name`, `w_currency`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`name`, 1, 100000), substr(t.`currency`, 1, 100000) FROM `campaigns` AS t JOIN `campaigns_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `campaigns_search_insert` AFTER INSERT ON `campaigns` BEGIN
+  INSERT INTO `campaigns_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `campaigns_search` (rowid, `w_external_id`, `w_name`, `w_currency`) VALUES ((SELECT `doc` FROM `campaigns_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `campaigns_search_update` AFTER UPDATE OF `id`, `external_id`, `name`, `currency` ON `campaigns` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`name` IS NOT new.`name` OR old.`currency` IS NOT new.`currency` BEGIN
+  INSERT INTO `campaigns_search` (`campaigns_search`, rowid, `w_external_id`, `w_name`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `campaigns_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`currency`, 1, 100000));
+  UPDATE `campaigns_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `campaigns_search` (rowid, `w_external_id`, `w_name`, `w_currency`) VALUES ((SELECT `doc` FROM `campaigns_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `campaigns_search_delete` AFTER DELETE ON `campaigns` BEGIN
+  INSERT INTO `campaigns_search` (`campaigns_search`, rowid, `w_external_id`, `w_name`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `campaigns_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`currency`, 1, 100000));
+  DELETE FROM `campaigns_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `contacts_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `contacts_search` USING fts5(`w_external_id`, `w_country`, `w_region`, `w_preferred_language`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `contacts_search` (`contacts_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `contacts_search_rows` (`id`) SELECT `id` FROM `contacts` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `contacts_search` (rowid, `w_external_id`, `w_country`, `w_region`, `w_preferred_language`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`country`, 1, 100000), substr(t.`region`, 1, 100000), substr(t.`preferred_language`, 1, 100000) FROM `contacts` AS t JOIN `contacts_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `contacts_search_insert` AFTER INSERT ON `contacts` BEGIN
+  INSERT INTO `contacts_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `contacts_search` (rowid, `w_external_id`, `w_country`, `w_region`, `w_preferred_language`) VALUES ((SELECT `doc` FROM `contacts_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`region`, 1, 100000), substr(new.`preferred_language`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `contacts_search_update` AFTER UPDATE OF `id`, `external_id`, `country`, `region`, `preferred_language` ON `contacts` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`country` IS NOT new.`country` OR old.`region` IS NOT new.`region` OR old.`preferred_language` IS NOT new.`preferred_language` BEGIN
+  INSERT INTO `contacts_search` (`contacts_search`, rowid, `w_external_id`, `w_country`, `w_region`, `w_preferred_language`) VALUES ('delete', (SELECT `doc` FROM `contacts_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`region`, 1, 100000), substr(old.`preferred_language`, 1, 100000));
+  UPDATE `contacts_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `contacts_search` (rowid, `w_external_id`, `w_country`, `w_region`, `w_preferred_language`) VALUES ((SELECT `doc` FROM `contacts_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`region`, 1, 100000), substr(new.`preferred_language`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `contacts_search_delete` AFTER DELETE ON `contacts` BEGIN
+  INSERT INTO `contacts_search` (`contacts_search`, rowid, `w_external_id`, `w_country`, `w_region`, `w_preferred_language`) VALUES ('delete', (SELECT `doc` FROM `contacts_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`region`, 1, 100000), substr(old.`preferred_language`, 1, 100000));
+  DELETE FROM `contacts_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `products_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `products_search` USING fts5(`w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `products_search` (`products_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `products_search_rows` (`id`) SELECT `id` FROM `products` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `products_search` (rowid, `w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`name`, 1, 100000), substr(t.`sku`, 1, 100000), substr(t.`description`, 1, 100000), substr(t.`currency`, 1, 100000) FROM `products` AS t JOIN `products_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `products_search_insert` AFTER INSERT ON `products` BEGIN
+  INSERT INTO `products_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `products_search` (rowid, `w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`) VALUES ((SELECT `doc` FROM `products_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`sku`, 1, 100000), substr(new.`description`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `products_search_update` AFTER UPDATE OF `id`, `external_id`, `name`, `sku`, `description`, `currency` ON `products` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`name` IS NOT new.`name` OR old.`sku` IS NOT new.`sku` OR old.`description` IS NOT new.`description` OR old.`currency` IS NOT new.`currency` BEGIN
+  INSERT INTO `products_search` (`products_search`, rowid, `w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `products_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`sku`, 1, 100000), substr(old.`description`, 1, 100000), substr(old.`currency`, 1, 100000));
+  UPDATE `products_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `products_search` (rowid, `w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`) VALUES ((SELECT `doc` FROM `products_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`sku`, 1, 100000), substr(new.`description`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `products_search_delete` AFTER DELETE ON `products` BEGIN
+  INSERT INTO `products_search` (`products_search`, rowid, `w_external_id`, `w_name`, `w_sku`, `w_description`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `products_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`sku`, 1, 100000), substr(old.`description`, 1, 100000), substr(old.`currency`, 1, 100000));
+  DELETE FROM `products_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `deals_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `deals_search` USING fts5(`w_external_id`, `w_currency`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `deals_search` (`deals_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `deals_search_rows` (`id`) SELECT `id` FROM `deals` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `deals_search` (rowid, `w_external_id`, `w_currency`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`currency`, 1, 100000) FROM `deals` AS t JOIN `deals_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `deals_search_insert` AFTER INSERT ON `deals` BEGIN
+  INSERT INTO `deals_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `deals_search` (rowid, `w_external_id`, `w_currency`) VALUES ((SELECT `doc` FROM `deals_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `deals_search_update` AFTER UPDATE OF `id`, `external_id`, `currency` ON `deals` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`currency` IS NOT new.`currency` BEGIN
+  INSERT INTO `deals_search` (`deals_search`, rowid, `w_external_id`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `deals_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`currency`, 1, 100000));
+  UPDATE `deals_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `deals_search` (rowid, `w_external_id`, `w_currency`) VALUES ((SELECT `doc` FROM `deals_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`currency`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `deals_search_delete` AFTER DELETE ON `deals` BEGIN
+  INSERT INTO `deals_search` (`deals_search`, rowid, `w_external_id`, `w_currency`) VALUES ('delete', (SELECT `doc` FROM `deals_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`currency`, 1, 100000));
+  DELETE FROM `deals_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `leads_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `leads_search` USING fts5(`w_external_id`, `w_country`, `w_region`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `leads_search` (`leads_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `leads_search_rows` (`id`) SELECT `id` FROM `leads` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `leads_search` (rowid, `w_external_id`, `w_country`, `w_region`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`country`, 1, 100000), substr(t.`region`, 1, 100000) FROM `leads` AS t JOIN `leads_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `leads_search_insert` AFTER INSERT ON `leads` BEGIN
+  INSERT INTO `leads_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `leads_search` (rowid, `w_external_id`, `w_country`, `w_region`) VALUES ((SELECT `doc` FROM `leads_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`region`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `leads_search_update` AFTER UPDATE OF `id`, `external_id`, `country`, `region` ON `leads` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`country` IS NOT new.`country` OR old.`region` IS NOT new.`region` BEGIN
+  INSERT INTO `leads_search` (`leads_search`, rowid, `w_external_id`, `w_country`, `w_region`) VALUES ('delete', (SELECT `doc` FROM `leads_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`region`, 1, 100000));
+  UPDATE `leads_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `leads_search` (rowid, `w_external_id`, `w_country`, `w_region`) VALUES ((SELECT `doc` FROM `leads_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`country`, 1, 100000), substr(new.`region`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `leads_search_delete` AFTER DELETE ON `leads` BEGIN
+  INSERT INTO `leads_search` (`leads_search`, rowid, `w_external_id`, `w_country`, `w_region`) VALUES ('delete', (SELECT `doc` FROM `leads_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`country`, 1, 100000), substr(old.`region`, 1, 100000));
+  DELETE FROM `leads_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `teams_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `teams_search` USING fts5(`w_external_id`, `w_name`, `w_region`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `teams_search` (`teams_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `teams_search_rows` (`id`) SELECT `id` FROM `teams` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `teams_search` (rowid, `w_external_id`, `w_name`, `w_region`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000), substr(t.`name`, 1, 100000), substr(t.`region`, 1, 100000) FROM `teams` AS t JOIN `teams_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `teams_search_insert` AFTER INSERT ON `teams` BEGIN
+  INSERT INTO `teams_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `teams_search` (rowid, `w_external_id`, `w_name`, `w_region`) VALUES ((SELECT `doc` FROM `teams_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`region`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `teams_search_update` AFTER UPDATE OF `id`, `external_id`, `name`, `region` ON `teams` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` OR old.`name` IS NOT new.`name` OR old.`region` IS NOT new.`region` BEGIN
+  INSERT INTO `teams_search` (`teams_search`, rowid, `w_external_id`, `w_name`, `w_region`) VALUES ('delete', (SELECT `doc` FROM `teams_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`region`, 1, 100000));
+  UPDATE `teams_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `teams_search` (rowid, `w_external_id`, `w_name`, `w_region`) VALUES ((SELECT `doc` FROM `teams_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000), substr(new.`name`, 1, 100000), substr(new.`region`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `teams_search_delete` AFTER DELETE ON `teams` BEGIN
+  INSERT INTO `teams_search` (`teams_search`, rowid, `w_external_id`, `w_name`, `w_region`) VALUES ('delete', (SELECT `doc` FROM `teams_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000), substr(old.`name`, 1, 100000), substr(old.`region`, 1, 100000));
+  DELETE FROM `teams_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `users_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `users_search` USING fts5(`w_external_id`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `users_search` (`users_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `users_search_rows` (`id`) SELECT `id` FROM `users` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `users_search` (rowid, `w_external_id`) SELECT r.`doc`, substr(t.`external_id`, 1, 100000) FROM `users` AS t JOIN `users_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `users_search_insert` AFTER INSERT ON `users` BEGIN
+  INSERT INTO `users_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `users_search` (rowid, `w_external_id`) VALUES ((SELECT `doc` FROM `users_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `users_search_update` AFTER UPDATE OF `id`, `external_id` ON `users` WHEN old.`id` IS NOT new.`id` OR old.`external_id` IS NOT new.`external_id` BEGIN
+  INSERT INTO `users_search` (`users_search`, rowid, `w_external_id`) VALUES ('delete', (SELECT `doc` FROM `users_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000));
+  UPDATE `users_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `users_search` (rowid, `w_external_id`) VALUES ((SELECT `doc` FROM `users_search_rows` WHERE `id` = new.`id`), substr(new.`external_id`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `users_search_delete` AFTER DELETE ON `users` BEGIN
+  INSERT INTO `users_search` (`users_search`, rowid, `w_external_id`) VALUES ('delete', (SELECT `doc` FROM `users_search_rows` WHERE `id` = old.`id`), substr(old.`external_id`, 1, 100000));
+  DELETE FROM `users_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `tickets_search_rows` (`doc` integer PRIMARY KEY, `id` uuid NOT NULL UNIQUE);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE VIRTUAL TABLE `tickets_search` USING fts5(`w_number`, content='', detail=column, columnsize=0, tokenize="unicode61 remove_diacritics 2 categories 'L* N* M*'");
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `tickets_search` (`tickets_search`, rank) VALUES ('secure-delete', 1);
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `tickets_search_rows` (`id`) SELECT `id` FROM `tickets` ORDER BY `id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+INSERT INTO `tickets_search` (rowid, `w_number`) SELECT r.`doc`, substr(t.`number`, 1, 100000) FROM `tickets` AS t JOIN `tickets_search_rows` AS r ON r.`id` = t.`id`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `tickets_search_insert` AFTER INSERT ON `tickets` BEGIN
+  INSERT INTO `tickets_search_rows` (`id`) VALUES (new.`id`);
+  INSERT INTO `tickets_search` (rowid, `w_number`) VALUES ((SELECT `doc` FROM `tickets_search_rows` WHERE `id` = new.`id`), substr(new.`number`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `tickets_search_update` AFTER UPDATE OF `id`, `number` ON `tickets` WHEN old.`id` IS NOT new.`id` OR old.`number` IS NOT new.`number` BEGIN
+  INSERT INTO `tickets_search` (`tickets_search`, rowid, `w_number`) VALUES ('delete', (SELECT `doc` FROM `tickets_search_rows` WHERE `id` = old.`id`), substr(old.`number`, 1, 100000));
+  UPDATE `tickets_search_rows` SET `id` = new.`id` WHERE `id` = old.`id`;
+  INSERT INTO `tickets_search` (rowid, `w_number`) VALUES ((SELECT `doc` FROM `tickets_search_rows` WHERE `id` = new.`id`), substr(new.`number`, 1, 100000));
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `tickets_search_delete` AFTER DELETE ON `tickets` BEGIN
+  INSERT INTO `tickets_search` (`tickets_search`, rowid, `w_number`) VALUES ('delete', (SELECT `doc` FROM `tickets_search_rows` WHERE `id` = old.`id`), substr(old.`number`, 1, 100000));
+  DELETE FROM `tickets_search_rows` WHERE `id` = old.`id`;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 DROP TRIGGER IF EXISTS `consent_entries_no_update`;
 -- +goose StatementEnd
 -- +goose StatementBegin
