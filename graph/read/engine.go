@@ -244,7 +244,7 @@ func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationConte
 
 // rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer.
 func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, each func(id string, json []byte)) error {
-	pl, err := e.planRows(s, op, f, path, t)
+	pl, err := e.planRows(s, op, f, path, t, len(ids) == 1)
 	if err != nil {
 		return err
 	}
@@ -266,16 +266,24 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	})
 }
 
-// planRows plans a selection on rows of t by id.
-func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type) (*plan, error) {
-	return e.planned(s, op, f, t, path, func(p *planner) error {
+// planRows plans a selection on rows of t by id, or on one row.
+func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, one bool) (*plan, error) {
+	place := path
+	if one {
+		place += " alone"
+	}
+	return e.planned(s, op, f, t, place, func(p *planner) error {
 		lv := p.newLevel(t)
 		p.noteRows(lv.rows, path)
 		if !lv.rows.Allowed {
 			p.mute++
 			defer func() { p.mute-- }()
 		}
-		lv.where = append(lv.where, p.sql.among(column(lv.alias, "id"), func(r *run) []string { return r.parents }))
+		if one { // PostgreSQL keeps the plan of `=`; that of a list it makes anew each time, in hope of a shorter list
+			lv.where = append(lv.where, text(column(lv.alias, "id")+" = ?", argFunc(func(r *run) any { return uuidOf(r.parents[0]).String() })))
+		} else {
+			lv.where = append(lv.where, p.sql.among(column(lv.alias, "id"), func(r *run) []string { return r.parents }))
+		}
 		lv.object = p.object(lv, t, lv.alias, f.Selections, path)
 		lv.idOf(lv.object)
 		c := &connection{typ: t, level: lv, first: e.maxPage, empty: !lv.rows.Allowed}

@@ -27,6 +27,7 @@ type level struct {
 	conns   []*connection // to-many edges hanging off any object of this level
 	objects []*object     // every object of this level, the root's first
 	sealed  bool          // some object shows or masks sealed cells
+	parent  *parentRow    // of a batched statement on PostgreSQL
 }
 
 // joined is a to-one edge: LEFT JOIN with the target's row predicates in ON, so that a hidden target looks like none.
@@ -132,6 +133,8 @@ type planner struct {
 	// happened.
 	mute int
 	path string // of the connection whose filter and order are being compiled
+	// under is the edge whose rows the next level reads.
+	under *ir.Field
 }
 
 func (p *planner) fail(err error) {
@@ -152,6 +155,10 @@ func (p *planner) collectNamed(sel ast.SelectionSet, name string) []graphql.Coll
 // newLevel begins a statement on t.
 func (p *planner) newLevel(t *ir.Type) *level {
 	lv := &level{typ: t, rows: policy.RowsOf(t, ir.Read, p.req), alias: p.sql.alias("t"), index: map[string]int{}}
+	if p.under != nil {
+		lv.parent = p.sql.parentOf(p.under, lv.alias)
+		p.under = nil
+	}
 	lv.where = append(lv.where, p.sql.exist(lv.rows, lv.alias))
 	return lv
 }
@@ -331,9 +338,14 @@ func appendAttrs(attrs []string, e *ir.Expr) []string {
 // the gates of those hold too.
 func (p *planner) toMany(lv *level, o *object, field *ir.Field, cell *policy.Cell, f graphql.CollectedField, path string) *connection {
 	target := field.Edge.Target
+	p.under = field
 	c := p.connection(target, f, path, func(child *level) {
 		key := column(child.alias, field.Edge.Inverse.Column)
-		child.where = append(child.where, p.sql.among(key, func(r *run) []string { return r.parents }))
+		if child.parent != nil {
+			child.where = append(child.where, text(key+" = "+column(child.parent.keys, "id")))
+		} else {
+			child.where = append(child.where, p.sql.among(key, func(r *run) []string { return r.parents }))
+		}
 		at := policy.CellOf(field.Edge.Inverse, p.req)
 		if shown := p.sql.shown(&at, child.alias); !shown.empty() {
 			child.where = append(child.where, shown)
