@@ -14,32 +14,15 @@ type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// database runs statements. Rows come as slices of width cells.
+// database runs statements. Rows come as slices of width cells, in mem; about so many are expected.
 type database interface {
-	rows(ctx context.Context, sql string, args []any, width int) ([][]cell, error)
-}
-
-// blocks hands out rows that lie behind each other in memory: one allocation serves many.
-type blocks struct {
-	width int
-	free  []cell
-	size  int
-}
-
-func (b *blocks) row() []cell {
-	if len(b.free) < b.width {
-		b.size = min(max(2*b.size, 16), 512)
-		b.free = make([]cell, b.size*b.width)
-	}
-	row := b.free[:b.width:b.width]
-	b.free = b.free[b.width:]
-	return row
+	rows(ctx context.Context, sql string, args []any, width, expect int, mem *memory) ([][]cell, error)
 }
 
 // standard is a database behind database/sql.
 type standard struct{ db Querier }
 
-func (s standard) rows(ctx context.Context, query string, args []any, width int) (out [][]cell, err error) {
+func (s standard) rows(ctx context.Context, query string, args []any, width, expect int, mem *memory) ([][]cell, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -49,12 +32,12 @@ func (s standard) rows(ctx context.Context, query string, args []any, width int)
 	for i := range values {
 		dest[i] = &values[i]
 	}
-	mem := blocks{width: width}
+	out := mem.rows.take(expect, 0)[:0]
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		row := mem.row()
+		row := mem.cells.take(width, 8*width)
 		for i, v := range values {
 			row[i] = cellOf(v)
 		}

@@ -120,7 +120,11 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 		e.fail(fmt.Errorf("open %s: no keys were loaded", f.Coordinate()))
 		return cell{}
 	}
-	plain, err := e.r.keys.Open(subject, id, f, v.value(f.Scalar))
+	sealed := v.value(f.Scalar)
+	if s, ok := sealed.(string); ok {
+		sealed = strings.Clone(s) // what others do with it is theirs to know; the row's memory ends with the run
+	}
+	plain, err := e.r.keys.Open(subject, id, f, sealed)
 	if errors.Is(err, ErrKeyGone) {
 		return cell{} // erased: what is left of the value is nobody's to read
 	}

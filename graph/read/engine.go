@@ -251,14 +251,14 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	r := e.newRun(ctx, s, pl)
 	r.parents = ids
 	return e.fetchAndEncode(r, pl.conn, func(res *results) error {
-		enc := &encoder{r: r}
 		if p := res.pages[""]; p != nil {
 			for _, row := range p.rows {
-				enc.buf = nil
+				enc := r.encoder()
 				enc.object(pl.level.object, row, res)
 				if enc.err != nil {
 					return enc.err
 				}
+				pl.size.Store(int64(len(enc.buf)))
 				each(row[pl.level.object.id].key(), enc.buf)
 			}
 		}
@@ -314,11 +314,12 @@ func (e *Engine) list(ctx context.Context, s *Session, op *graphql.OperationCont
 		moved.after = after
 		c = &moved
 	}
-	enc := &encoder{r: r}
+	enc := r.encoder()
 	err = e.fetchAndEncode(r, c, func(res *results) error {
 		enc.connection(c, "", res)
 		return enc.err
 	})
+	pl.size.Store(int64(len(enc.buf)))
 	if err != nil {
 		return Object{}, err
 	}
@@ -344,9 +345,17 @@ func (e *Engine) newRun(ctx context.Context, s *Session, pl *plan) *run {
 	return &run{e: e, ctx: ctx, db: e.single(), session: s, plan: pl, saw: make([]seen, len(pl.notes))}
 }
 
+// encoder makes one with about as much room as the plan's last answer took.
+func (r *run) encoder() *encoder {
+	last := int(r.plan.size.Load())
+	return &encoder{r: r, buf: make([]byte, 0, last+last/16+64)}
+}
+
 // fetchAndEncode fetches c and encodes it. Several statements of one answer see one snapshot: data and consent belong
 // together.
 func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) error) error {
+	r.mem = memories.Get().(*memory)
+	defer r.mem.release()
 	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil {
 		db, done, err := e.snapshot(r.ctx)
 		if err != nil {
@@ -362,7 +371,7 @@ func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) err
 	if err := encode(res); err != nil {
 		return err
 	}
-	r.session.Notes.add(notesOf(r.plan.notes, r.saw, r.session.Principal)...)
+	r.session.Notes.add(r.plan.explain(r.saw, r.session.Principal)...)
 	return nil
 }
 

@@ -18,6 +18,7 @@ type run struct {
 	saw     []seen
 	parents []string // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
+	mem     *memory // of the rows; nil: one of its own for each statement
 }
 
 // page is the rows of one parent.
@@ -47,10 +48,15 @@ func (r *run) query(st *statement, n int) ([][]cell, error) {
 	if r.e.trace != nil {
 		r.e.trace(st.sql)
 	}
-	rows, err := r.db.rows(r.ctx, st.sql, args, n)
+	mem := r.mem
+	if mem == nil {
+		mem = new(memory)
+	}
+	rows, err := r.db.rows(r.ctx, st.sql, args, n, int(st.last.Load()), mem)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", st.level.typ.Name, err)
 	}
+	st.last.Store(int64(len(rows)))
 	return rows, nil
 }
 

@@ -20,23 +20,22 @@ const (
 	epochMicros = epochDays * 24 * 3600 * 1e6
 )
 
-func (p native) rows(ctx context.Context, query string, args []any, width int) ([][]cell, error) {
+func (p native) rows(ctx context.Context, query string, args []any, width, expect int, mem *memory) ([][]cell, error) {
 	rows, err := p.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var out [][]cell
-	mem := blocks{width: width}
-	var texts arena
+	out := mem.rows.take(expect, 0)[:0]
+	fields := rows.FieldDescriptions()
 	for rows.Next() {
-		fields, raw := rows.FieldDescriptions(), rows.RawValues()
-		if len(raw) < width {
+		raw := rows.RawValues()
+		if len(raw) < width || len(fields) < width {
 			return nil, fmt.Errorf("%d columns instead of %d", len(raw), width)
 		}
-		row := mem.row()
+		row := mem.cells.take(width, 8*width)
 		for i := range row {
-			if row[i], err = texts.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
+			if row[i], err = mem.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -45,33 +44,26 @@ func (p native) rows(ctx context.Context, query string, args []any, width int) (
 	return out, rows.Err()
 }
 
-// arena keeps texts of rows that live and die together.
-type arena struct{ free []byte }
-
-// text copies b. The copy is never written again, so it may be seen as a string.
-func (a *arena) text(b []byte) string {
+// text copies b. The copy is not written to before the run is over, so it may be seen as a string until then.
+func (m *memory) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if len(a.free) < len(b) {
-		a.free = make([]byte, max(len(b), 16<<10))
-	}
-	n := copy(a.free, b)
-	s := unsafe.String(&a.free[0], n) //nolint:gosec // these bytes are never written again, and live as long as the string
-	a.free = a.free[n:]
-	return s
+	t := m.texts.take(len(b), 4<<10)
+	copy(t, b)
+	return unsafe.String(&t[0], len(t)) //nolint:gosec // the bytes are not written to while the run lasts, nor the string kept longer
 }
 
 // cell reads a value in the form PostgreSQL sent it (https://www.postgresql.org/docs/15/protocol-message-formats.html;
 // binary formats as the server's *send functions write them).
-func (a *arena) cell(oid uint32, format int16, b []byte) (cell, error) {
+func (m *memory) cell(oid uint32, format int16, b []byte) (cell, error) {
 	if b == nil {
 		return cell{}, nil
 	}
 	if format == pgx.TextFormatCode {
 		switch oid {
 		case pgtype.TextOID, pgtype.VarcharOID, pgtype.JSONOID, pgtype.JSONBOID:
-			return cell{kind: cellText, s: a.text(b)}, nil
+			return cell{kind: cellText, s: m.text(b)}, nil
 		}
 		return cell{}, fmt.Errorf("type %d came as text", oid)
 	}
@@ -79,15 +71,15 @@ func (a *arena) cell(oid uint32, format int16, b []byte) (cell, error) {
 	var c cell
 	switch oid {
 	case pgtype.TextOID, pgtype.VarcharOID, pgtype.JSONOID, pgtype.BPCharOID:
-		return cell{kind: cellText, s: a.text(b)}, nil
+		return cell{kind: cellText, s: m.text(b)}, nil
 	case pgtype.JSONBOID:
 		if len(b) < 1 || b[0] != 1 {
 			return cell{}, fmt.Errorf("jsonb of an unknown version")
 		}
-		return cell{kind: cellText, s: a.text(b[1:])}, nil
+		return cell{kind: cellText, s: m.text(b[1:])}, nil
 	case pgtype.UUIDOID:
 		if want = 16; len(b) == want {
-			c = cell{kind: cellUUID, s: a.text(b)}
+			c = cell{kind: cellUUID, s: m.text(b)}
 		}
 	case pgtype.Int8OID:
 		if want = 8; len(b) == want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -116,9 +117,11 @@ type connection struct {
 
 // plan is an operation's root field, compiled for one Request and one shape of variables.
 type plan struct {
-	level *level
-	conn  *connection
-	notes []noted
+	level  *level
+	conn   *connection
+	notes  []noted
+	byPath []int        // places in notes, in the order in which they are told
+	size   atomic.Int64 // of the last answer, in bytes
 }
 
 // planner compiles selections. It collects the first error and goes on without harm.

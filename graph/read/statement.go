@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	entsql "entgo.io/ent/dialect/sql"
 
@@ -18,6 +19,7 @@ type statement struct {
 	level *level
 	sql   string
 	args  []arg
+	last  atomic.Int64 // how many rows it had the last time
 }
 
 // build asks Ent for the statement: Ent's policy decides whether there may be one at all, and numbers the parameters.
