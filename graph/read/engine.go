@@ -364,7 +364,7 @@ func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) err
 		defer done()
 		r.db = db
 	}
-	res, err := r.fetch(c)
+	res, err := r.fetch(c, true)
 	if err != nil {
 		return err
 	}

@@ -3,16 +3,91 @@ package read
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"unsafe"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // native is PostgreSQL by pgx, without database/sql between: cells are read from the wire's bytes, and texts are copied
 // once, many to a block of memory.
-type native struct{ db nativeQuerier }
+type native struct{ pool *pgxpool.Pool }
+
+func (p native) run(ctx context.Context, calls []call, _ bool, mem *memory) (out [][][]cell, err error) {
+	out = make([][][]cell, len(calls))
+	for i, c := range calls {
+		rows, err := p.pool.Query(ctx, c.sql, c.args...)
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = mem.scan(rows, c); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// nativeSnapshot is a transaction in which several statements see one state. BEGIN and COMMIT travel with the first
+// statement and the last: a journey of their own would cost as much as a small statement.
+type nativeSnapshot struct {
+	conn       *pgxpool.Conn
+	begun, end bool
+}
+
+const (
+	beginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	endRead   = "COMMIT"
+)
+
+func (s *nativeSnapshot) run(ctx context.Context, calls []call, last bool, mem *memory) (out [][][]cell, err error) {
+	var b pgx.Batch
+	opening := !s.begun
+	if opening {
+		b.Queue(beginRead)
+	}
+	for _, c := range calls {
+		b.Queue(c.sql, c.args...)
+	}
+	if last {
+		b.Queue(endRead)
+	}
+	s.begun = true
+	results := s.conn.SendBatch(ctx, &b)
+	defer func() {
+		if err = errors.Join(err, results.Close()); err != nil { // runs what was not read yet, the COMMIT
+			out = nil
+		}
+		s.end = last && err == nil
+	}()
+	if opening {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	out = make([][][]cell, len(calls))
+	for i, c := range calls {
+		rows, err := results.Query()
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = mem.scan(rows, c); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// done ends reading even when the request is over. The pool drops a connection whose transaction could not be ended.
+func (s *nativeSnapshot) done() {
+	if s.begun && !s.end {
+		_, _ = s.conn.Exec(context.Background(), "ROLLBACK")
+	}
+	s.conn.Release()
+}
 
 // PostgreSQL counts days and microseconds from 2000-01-01.
 const (
@@ -20,27 +95,29 @@ const (
 	epochMicros = epochDays * 24 * 3600 * 1e6
 )
 
-func (p native) rows(ctx context.Context, query string, args []any, width, expect int, mem *memory) ([][]cell, error) {
-	rows, err := p.db.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
+// scan reads the rows of a call, and closes them.
+func (m *memory) scan(rows pgx.Rows, c call) ([][]cell, error) {
 	defer rows.Close()
-	out := mem.rows.take(expect, 0)[:0]
-	fields := rows.FieldDescriptions()
+	out := m.rows.take(c.expect, 0)[:0]
+	var fields []pgconn.FieldDescription
 	for rows.Next() {
-		raw := rows.RawValues()
-		if len(raw) < width || len(fields) < width {
-			return nil, fmt.Errorf("%d columns instead of %d", len(raw), width)
+		if fields == nil {
+			fields = rows.FieldDescriptions()
 		}
-		row := mem.cells.take(width, 8*width)
+		raw := rows.RawValues()
+		if len(raw) < c.width || len(fields) < c.width {
+			return nil, fmt.Errorf("%d columns instead of %d", len(raw), c.width)
+		}
+		row := m.cells.take(c.width, 8*c.width)
 		for i := range row {
-			if row[i], err = mem.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
+			var err error
+			if row[i], err = m.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
 				return nil, err
 			}
 		}
 		out = append(out, row)
 	}
+	rows.Close()
 	return out, rows.Err()
 }
 
