@@ -18,8 +18,17 @@ const (
 	textFile    = "docs/performance.md"
 )
 
+// Load is what else the machine was busy with before the run: processes that wanted a core, over a minute.
+func Load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if load, _, ok := strings.Cut(string(text), " "); ok && err == nil {
+		return load
+	}
+	return "unknown"
+}
+
 // Write stores the results: figures for machines, the plot, and the table in the text.
-func Write(r trial.Results, rounds int, turn time.Duration) error {
+func Write(r trial.Results, rounds int, turn time.Duration, load string) error {
 	out, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -30,7 +39,7 @@ func Write(r trial.Results, rounds int, turn time.Duration) error {
 	if err := write(plotFile, []byte(Plot(r))); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Median of %d turns of %s each, %d cores, %s.\n\n%s", rounds, turn, runtime.NumCPU(), runtime.Version(), Table(r))
+	text := fmt.Sprintf("Median of %d turns of %s each, %d cores, %s, load before the run %s.\n\n%s", rounds, turn, runtime.NumCPU(), runtime.Version(), load, Table(r))
 	return between("results", text)
 }
 

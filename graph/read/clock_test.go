@@ -29,7 +29,7 @@ func TestAppendTimeIsThatOfPackageTime(t *testing.T) {
 		try(day * microsPerDay)
 	}
 	for range 200000 {
-		try(firstMicros + rand.Int64N(endMicros-firstMicros)) //nolint:gosec // a test
+		try(firstMicros + rand.Int64N(endMicros-firstMicros))
 	}
 }
 

@@ -103,7 +103,10 @@ func (r *run) fetch(c *connection, last bool) (*results, error) {
 		after, n = cursor, len(c.level.selects)
 		width := n
 		if c.edge != nil {
-			width += 2 // parent, n
+			width++ // the parent
+			if c.level.parent == nil {
+				width++ // the row's number among its siblings
+			}
 		}
 		list = append(list, asked{st, width})
 	}

@@ -82,6 +82,19 @@ func (s *statement) batch(p *parentRow, shown, order string) {
 	s.args = append(s.args, argFunc(func(r *run) any { return idList(r.parents, "{", "", "}") }))
 }
 
+// pageColumn is a selected column, outside of the batched statement.
+func pageColumn(i int) string { return `"page"."c` + strconv.Itoa(i) + `"` }
+
+// orderOfPage is the order of a level's rows by the columns it selected.
+func (lv *level) orderOfPage(backward bool) string {
+	terms := make([]orderTerm, len(lv.order))
+	for i, t := range lv.order {
+		terms[i] = orderTerm{field: t.field, expr: pageColumn(t.col), desc: t.desc}
+	}
+	key := pageColumn(lv.object.id)
+	return strings.ReplaceAll(orderSQL(terms, lv.alias, backward), column(lv.alias, "id"), key)
+}
+
 // limitOf is one more than the page, so that hasNextPage needs no count. It stands in the text: of a parameter PostgreSQL
 // would assume a tenth of the table, and plan for that.
 func limitOf(c *connection) string { return " LIMIT " + itoa(int64(c.first)+1) }
@@ -104,20 +117,17 @@ func (e *Engine) statementOf(c *connection, after *keyset) (*statement, error) {
 		return st, nil
 	}
 	if lv.parent != nil {
-		st, err := e.build(lv, extra, func(s *entsql.Selector) {
-			s.AppendSelectExprAs(text("ROW_NUMBER() OVER (ORDER BY "+order+")").querier(), "n")
-			s.OrderExpr(entsql.Raw(order))
-		})
+		st, err := e.build(lv, extra, func(s *entsql.Selector) { s.OrderExpr(entsql.Raw(order)) })
 		if err != nil {
 			return nil, err
 		}
 		st.sql += limitOf(c)
 		var shown strings.Builder
 		for i := range lv.selects {
-			shown.WriteString(`"page"."c` + strconv.Itoa(i) + `", `)
+			shown.WriteString(pageColumn(i) + ", ")
 		}
-		shown.WriteString(column(lv.parent.keys, "id") + ` AS "parent", "page"."n"`)
-		st.batch(lv.parent, shown.String(), " ORDER BY "+column(lv.parent.keys, "at")+`, "page"."n"`)
+		shown.WriteString(column(lv.parent.keys, "id"))
+		st.batch(lv.parent, shown.String(), " ORDER BY "+column(lv.parent.keys, "at")+", "+lv.orderOfPage(c.backward))
 		return st, nil
 	}
 	// A page of every parent at once: number each parent's rows and keep the first.

@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if *flat {
 		return measureFlat(ctx, o, *write)
 	}
+	busy := report.Load()
 	url, drop, err := postgres.Open()
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	fmt.Fprint(os.Stdout, report.Table(results))
 	if *write {
-		return report.Write(results, *rounds, *duration)
+		return report.Write(results, *rounds, *duration, busy)
 	}
 	return nil
 }
