@@ -53,11 +53,11 @@ unit: ## the tests alone
 	@.ci/with-postgres go test ./...
 
 bench: postgres ## measure against gqlgen, directives and hand-written SQL: docs/performance.md
-	@go build -o $(TOOLS)/bench ./bench/cmd/bench
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
 	@$(TOOLS)/bench $(BENCH_FLAGS)
 
 bench-flat: postgres ## measure whether a page costs the same among a million people
-	@go build -o $(TOOLS)/bench ./bench/cmd/bench
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
 	@$(TOOLS)/bench -flat $(BENCH_FLAGS)
 
 bench-micro: ## benchmarks of the parts: planning, deciding, masking, encoding
