@@ -2,6 +2,8 @@
 
 LISTEN     ?= 127.0.0.1:8080
 DATA       ?= ./data
+# For example BENCH_FLAGS='-rounds 9 -only Q2'; -h lists them.
+BENCH_FLAGS ?=
 # What the demo's tokens know of their holder. The demo's sales people work by region.
 DEMO_ATTRS ?= --attr region=EMEA
 
@@ -17,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate race bench lint fmt vet check unit postgres
+.PHONY: help run test generate build gate race bench bench-flat bench-micro lint fmt vet check unit postgres
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +61,15 @@ gate: ## ask N operations of databases that differ in what is hidden (N=100000)
 race: ## the tests of what runs side by side, with the race detector
 	@RAPID_CHECKS=50 .ci/with-postgres go test -race ./graph/... ./privacy/... ./server/... ./ent/store/...
 
-bench: ## benchmarks
+bench: postgres ## measure against gqlgen, directives and hand-written SQL: docs/performance.md
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
+	@$(TOOLS)/bench $(BENCH_FLAGS)
+
+bench-flat: postgres ## measure whether a page costs the same among a million people
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
+	@$(TOOLS)/bench -flat $(BENCH_FLAGS)
+
+bench-micro: ## benchmarks of the parts: planning, deciding, masking, encoding
 	@.ci/with-postgres go test -run '^$$' -bench . -benchmem ./...
 
 # PostgreSQL is installed where that is possible, and missed aloud where it is not.

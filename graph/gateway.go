@@ -210,6 +210,9 @@ func onlyIntrospects(set ast.SelectionSet, doc *ast.QueryDocument, visited map[s
 	return true
 }
 
+// privacyExtension is where an answer says what happened to its fields, and why.
+const privacyExtension = "privacy"
+
 // explain adds extensions.privacy.
 func explain(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	resp := next(ctx)
@@ -220,7 +223,7 @@ func explain(ctx context.Context, next graphql.ResponseHandler) *graphql.Respons
 	if resp.Extensions == nil {
 		resp.Extensions = map[string]any{}
 	}
-	resp.Extensions["privacy"] = s.Notes.List()
+	resp.Extensions[privacyExtension] = s.Notes.List()
 	return resp
 }
 

@@ -47,15 +47,19 @@ func refused(code, message string) *graphql.Response {
 }
 
 func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *graphql.Response) {
-	body, err := Encode(resp)
+	before, after, err := around(resp)
+	data := []byte(resp.Data)
 	if err != nil {
 		g.log.Error("response", "err", err)
-		status, body = http.StatusInternalServerError, []byte(`{"errors":[{"message":"internal error","extensions":{"code":"`+read.CodeInternal+`"}}]}`)
+		status, data, after = http.StatusInternalServerError, nil, nil
+		before = []byte(`{"errors":[{"message":"internal error","extensions":{"code":"` + read.CodeInternal + `"}}]}`)
 	}
 	w.Header().Set("Content-Type", kind+"; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(before)+len(data)+len(after)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	for _, part := range [...][]byte{before, data, after} {
+		_, _ = w.Write(part)
+	}
 }
 
 // status is 200 for what was executed. Of what was not, application/json says 200 all the same: its clients take any other

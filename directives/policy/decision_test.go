@@ -53,7 +53,7 @@ type Loan @entity
 }
 `
 
-func schema(t *testing.T) *ir.Schema {
+func schema(t testing.TB) *ir.Schema {
 	t.Helper()
 	s, ds := compiler.Compile([]ir.Source{{Name: "library.graphqls", Text: library}})
 	if s == nil {

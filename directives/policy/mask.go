@@ -114,19 +114,27 @@ func (k Masker) pseudonym(f *ir.Field, p *ir.Purpose, v string) any {
 
 // initials shows the first letters of the first and the last word; how many words stand between is not shown.
 func initials(v string) string {
-	words := strings.FieldsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || r == '-' })
-	first := func(w string) string {
-		r, _ := utf8.DecodeRuneInString(w)
-		return string(unicode.ToUpper(r)) + "."
+	var first, last rune
+	words, inside := 0, false
+	for _, r := range v {
+		between := unicode.IsSpace(r) || r == '-'
+		if !between && !inside {
+			if words++; words == 1 {
+				first = r
+			}
+			last = r
+		}
+		inside = !between
 	}
-	switch len(words) {
-	case 0:
+	if words == 0 {
 		return Veil
-	case 1:
-		return first(words[0])
-	default:
-		return first(words[0]) + " " + first(words[len(words)-1])
 	}
+	var room [2*utf8.UTFMax + 3]byte
+	b := append(utf8.AppendRune(room[:0], unicode.ToUpper(first)), '.')
+	if words > 1 {
+		b = append(utf8.AppendRune(append(b, ' '), unicode.ToUpper(last)), '.')
+	}
+	return string(b)
 }
 
 func day(m ir.Mask, t time.Time) any {

@@ -17,15 +17,23 @@ const (
 
 // Render returns e as a boolean SQL expression over the row known as alias, and what its parameters stand for, in order.
 // Parameters are written `?`, which occurs nowhere else in the text; Ent numbers them for PostgreSQL.
-func Render(d Dialect, e *ir.Expr, alias string) (sql string, slots []Slot) {
-	r := renderer{dialect: d, alias: alias}
+func Render(d Dialect, e *ir.Expr, alias string, beside ...Beside) (sql string, slots []Slot) {
+	r := renderer{dialect: d, alias: alias, beside: beside}
 	r.condition(e)
 	return r.b.String(), r.slots
+}
+
+// Beside is a row that the statement has at hand already: the one a to-one edge of the row leads to. What is asked of it
+// needs no sub-query.
+type Beside struct {
+	Column string // of the edge's key
+	Alias  string
 }
 
 type renderer struct {
 	dialect Dialect
 	alias   string
+	beside  []Beside
 	joined  int // sub-queries so far, each with an alias of its own
 	b       strings.Builder
 	slots   []Slot
@@ -141,6 +149,14 @@ func (r *renderer) column(path []*ir.Field, alias string) {
 	if len(path) == 1 {
 		r.b.WriteString(quoted(alias) + "." + quoted(f.Column))
 		return
+	}
+	if alias == r.alias {
+		for _, b := range r.beside {
+			if b.Column == f.Column {
+				r.column(path[1:], b.Alias)
+				return
+			}
+		}
 	}
 	inner := r.next()
 	r.b.WriteString("(SELECT ")

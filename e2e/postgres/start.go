@@ -38,28 +38,36 @@ var server = sync.OnceValues(func() (string, error) {
 // Start returns the URL of an empty database that is dropped when the test ends.
 func Start(t testing.TB) string {
 	t.Helper()
-	admin, err := server()
+	u, drop, err := Open()
 	switch {
 	case errors.Is(err, errNoBinaries) && os.Getenv(requireVariable) != "1":
 		t.Skipf("PostgreSQL is not tested: %v; %s", err, remedy)
 	case err != nil:
-		t.Fatalf("start PostgreSQL: %v; %s", err, remedy)
-	}
-	name := "cloakroom_" + strings.ToLower(rand.Text()[:16])
-	if err := run(admin, "CREATE DATABASE "+name); err != nil {
-		t.Fatalf("create a test database: %v", err)
+		t.Fatalf("%v; %s", err, remedy)
 	}
 	t.Cleanup(func() {
-		// FORCE: a test that failed may have left connections open.
-		if err := run(admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		if err := drop(); err != nil {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
-	u, err := withDatabase(admin, name)
-	if err != nil {
-		t.Fatalf("%s: %v", urlVariable, err)
-	}
 	return u
+}
+
+// Open returns the URL of an empty database, for programs that are no tests, and the function that drops it.
+func Open() (url string, drop func() error, err error) {
+	admin, err := server()
+	if err != nil {
+		return "", nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	name := "cloakroom_" + strings.ToLower(rand.Text()[:16])
+	if url, err = withDatabase(admin, name); err != nil {
+		return "", nil, fmt.Errorf("%s: %w", urlVariable, err)
+	}
+	if err := run(admin, "CREATE DATABASE "+name); err != nil {
+		return "", nil, fmt.Errorf("create a database: %w", err)
+	}
+	// FORCE: a test that failed may have left connections open.
+	return url, func() error { return run(admin, "DROP DATABASE "+name+" WITH (FORCE)") }, nil
 }
 
 // run executes one statement on a connection of its own: CREATE DATABASE allows no transaction around it.

@@ -105,7 +105,7 @@ func (e *Engine) aggregate(ctx context.Context, s *Session, op *graphql.Operatio
 	if enc.err != nil {
 		return nil, enc.err
 	}
-	s.Notes.add(notesOf(pl.notes, r.saw, s.Principal)...)
+	s.Notes.add(pl.explain(r.saw, s.Principal)...)
 	return out, nil
 }
 

@@ -43,6 +43,7 @@ func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.Col
 	if err != nil {
 		return nil, err
 	}
+	p.plan.explainOnce()
 	e.plans.Add(key, p.plan)
 	return p.plan, nil
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Querier is what statements run on in somebody else's transaction.
@@ -14,47 +11,47 @@ type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// database runs statements. Rows come as slices of width cells.
+// call is a statement to be run, with its parameters. Its rows are slices of width cells; about so many are expected.
+type call struct {
+	sql           string
+	args          []any
+	width, expect int
+}
+
+// database runs statements and returns the rows of each, in mem. Last says that none will follow.
 type database interface {
-	rows(ctx context.Context, sql string, args []any, width int) ([][]cell, error)
-}
-
-// blocks hands out rows that lie behind each other in memory: one allocation serves many.
-type blocks struct {
-	width int
-	free  []cell
-	size  int
-}
-
-func (b *blocks) row() []cell {
-	if len(b.free) < b.width {
-		b.size = min(max(2*b.size, 16), 512)
-		b.free = make([]cell, b.size*b.width)
-	}
-	row := b.free[:b.width:b.width]
-	b.free = b.free[b.width:]
-	return row
+	run(ctx context.Context, calls []call, last bool, mem *memory) ([][][]cell, error)
 }
 
 // standard is a database behind database/sql.
 type standard struct{ db Querier }
 
-func (s standard) rows(ctx context.Context, query string, args []any, width int) (out [][]cell, err error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+func (s standard) run(ctx context.Context, calls []call, _ bool, mem *memory) (out [][][]cell, err error) {
+	out = make([][][]cell, len(calls))
+	for i, c := range calls {
+		if out[i], err = s.rows(ctx, c, mem); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s standard) rows(ctx context.Context, c call, mem *memory) ([][]cell, error) {
+	rows, err := s.db.QueryContext(ctx, c.sql, c.args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	values, dest := make([]any, width), make([]any, width)
+	values, dest := make([]any, c.width), make([]any, c.width)
 	for i := range values {
 		dest[i] = &values[i]
 	}
-	mem := blocks{width: width}
+	out := mem.rows.take(c.expect, 0)[:0]
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		row := mem.row()
+		row := mem.cells.take(c.width, 8*c.width)
 		for i, v := range values {
 			row[i] = cellOf(v)
 		}
@@ -66,11 +63,12 @@ func (s standard) rows(ctx context.Context, query string, args []any, width int)
 // snapshot begins a transaction in which several statements see one state. Call done when they have run.
 func (e *Engine) snapshot(ctx context.Context) (db database, done func(), err error) {
 	if e.pool != nil {
-		tx, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		conn, err := e.pool.Acquire(ctx)
 		if err != nil {
 			return nil, nil, fmt.Errorf("begin read: %w", err)
 		}
-		return native{tx}, func() { rollback(tx) }, nil
+		s := &nativeSnapshot{conn: conn}
+		return s, s.done, nil
 	}
 	// SQLite's read transactions see one state by themselves.
 	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -83,9 +81,6 @@ func (e *Engine) snapshot(ctx context.Context) (db database, done func(), err er
 	}, nil
 }
 
-// rollback ends reading even when the request is over; pgx drops a connection it cannot end in order.
-func rollback(tx pgx.Tx) { _ = tx.Rollback(context.Background()) }
-
 // single is the database for an answer that is one statement.
 func (e *Engine) single() database {
 	if e.pool != nil {
@@ -93,10 +88,3 @@ func (e *Engine) single() database {
 	}
 	return standard{e.db}
 }
-
-// nativeQuerier is a pgx pool or transaction.
-type nativeQuerier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-var _ nativeQuerier = (*pgxpool.Pool)(nil)

@@ -109,7 +109,11 @@ func (d *disclosures) limit(r *run, a *aggregate, groups [][]cell) ([][]cell, er
 		answer.keys = append(answer.keys, r.freeze(k.expr))
 	}
 	for _, g := range groups {
-		answer.shown[keyText(a.keyOf(g))] = a.keyOf(g)
+		key := slices.Clone(a.keyOf(g))
+		for i := range key {
+			key[i].s = strings.Clone(key[i].s) // the rows' memory is not for keeping
+		}
+		answer.shown[keyText(key)] = key
 	}
 	for _, o := range t.answers {
 		if o.typ == a.typ && len(answer.shown) > 0 && len(o.shown) > 0 {

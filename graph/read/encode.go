@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -123,7 +122,11 @@ func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
 		e.fail(fmt.Errorf("open %s: no keys were loaded", f.Coordinate()))
 		return cell{}
 	}
-	plain, err := e.r.keys.Open(subject, id, f, v.value(ir.String)) // what is sealed is a text, whatever is in it
+	sealed := v.value(ir.String) // what is sealed is a text, whatever is in it
+	if s, ok := sealed.(string); ok {
+		sealed = strings.Clone(s) // what others do with it is theirs to know; the row's memory ends with the run
+	}
+	plain, err := e.r.keys.Open(subject, id, f, sealed)
 	if errors.Is(err, ErrKeyGone) {
 		return cell{} // erased: what is left of the value is nobody's to read
 	}
@@ -293,12 +296,8 @@ func (e *encoder) value(f *ir.Field, c cell) {
 	case cellBool:
 		e.buf = strconv.AppendBool(e.buf, c.n != 0)
 	case cellTime:
-		layout := time.RFC3339Nano
-		if f.Scalar == ir.Date {
-			layout = time.DateOnly
-		}
 		e.buf = append(e.buf, '"')
-		e.buf = time.UnixMicro(c.n).UTC().AppendFormat(e.buf, layout)
+		e.buf = appendTime(e.buf, c.n, f.Scalar == ir.Date)
 		e.buf = append(e.buf, '"')
 	default:
 		e.fail(fmt.Errorf("%s holds a value of an unknown kind", f.Coordinate()))
@@ -329,13 +328,21 @@ func appendDecimal(dst []byte, v int64) []byte {
 
 const hexDigits = "0123456789abcdef"
 
+// plain are the ASCII characters that stand for themselves.
+var plain = func() (t [utf8.RuneSelf]bool) {
+	for b := byte(0x20); b < utf8.RuneSelf; b++ {
+		t[b] = b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
+	}
+	return t
+}()
+
 // appendString writes a JSON string. Invalid UTF-8 becomes U+FFFD, and what would end a script in HTML is escaped.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		if b := s[i]; b < utf8.RuneSelf {
-			if b >= 0x20 && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&' {
+			if plain[b] {
 				i++
 				continue
 			}

@@ -259,7 +259,7 @@ func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationConte
 
 // rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer.
 func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, each func(id string, json []byte)) error {
-	pl, err := e.planRows(s, op, f, path, t)
+	pl, err := e.planRows(s, op, f, path, t, len(ids) == 1)
 	if err != nil {
 		return err
 	}
@@ -269,14 +269,14 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	r := e.newRun(ctx, s, pl)
 	r.parents = ids
 	return e.fetchAndEncode(r, pl.conn, func(res *results) error {
-		enc := &encoder{r: r}
 		if p := res.pages[""]; p != nil {
 			for _, row := range p.rows {
-				enc.buf = nil
+				enc := r.encoder()
 				enc.object(pl.level.object, row, res)
 				if enc.err != nil {
 					return enc.err
 				}
+				pl.size.Store(int64(len(enc.buf)))
 				each(row[pl.level.object.id].key(), enc.buf)
 			}
 		}
@@ -284,16 +284,24 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	})
 }
 
-// planRows plans a selection on rows of t by id.
-func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type) (*plan, error) {
-	return e.planned(s, op, f, t, path, func(p *planner) error {
+// planRows plans a selection on rows of t by id, or on one row.
+func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, one bool) (*plan, error) {
+	place := path
+	if one {
+		place += " alone"
+	}
+	return e.planned(s, op, f, t, place, func(p *planner) error {
 		lv := p.newLevel(t)
 		p.noteRows(lv.rows, path)
 		if !lv.rows.Allowed {
 			p.mute++
 			defer func() { p.mute-- }()
 		}
-		lv.where = append(lv.where, p.sql.among(column(lv.alias, "id"), func(r *run) []string { return r.parents }))
+		if one { // PostgreSQL keeps the plan of `=`; that of a list it makes anew each time, in hope of a shorter list
+			lv.where = append(lv.where, text(column(lv.alias, "id")+" = ?", argFunc(func(r *run) any { return uuidOf(r.parents[0]).String() })))
+		} else {
+			lv.where = append(lv.where, p.sql.among(column(lv.alias, "id"), func(r *run) []string { return r.parents }))
+		}
 		lv.object = p.object(lv, t, lv.alias, f.Selections, path)
 		lv.idOf(lv.object)
 		c := &connection{typ: t, level: lv, first: e.maxPage, empty: !lv.rows.Allowed}
@@ -324,11 +332,12 @@ func (e *Engine) list(ctx context.Context, s *Session, op *graphql.OperationCont
 		moved.after = after
 		c = &moved
 	}
-	enc := &encoder{r: r}
+	enc := r.encoder()
 	err = e.fetchAndEncode(r, c, func(res *results) error {
 		enc.connection(c, "", res)
 		return enc.err
 	})
+	pl.size.Store(int64(len(enc.buf)))
 	if err != nil {
 		return Object{}, err
 	}
@@ -354,12 +363,20 @@ func (e *Engine) newRun(ctx context.Context, s *Session, pl *plan) *run {
 	return &run{e: e, ctx: ctx, db: e.single(), session: s, plan: pl, saw: make([]seen, len(pl.notes))}
 }
 
+// encoder makes one with about as much room as the plan's last answer took.
+func (r *run) encoder() *encoder {
+	last := int(r.plan.size.Load())
+	return &encoder{r: r, buf: make([]byte, 0, last+last/16+64)}
+}
+
 // fetchAndEncode fetches c and encodes it. Several statements of one answer see one snapshot: data and consent belong
 // together.
 func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) error) error {
 	if err := r.place(c); err != nil {
 		return err
 	}
+	r.mem = memories.Get().(*memory)
+	defer r.mem.release()
 	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil {
 		db, done, err := e.snapshot(r.ctx)
 		if err != nil {
@@ -368,14 +385,14 @@ func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) err
 		defer done()
 		r.db = db
 	}
-	res, err := r.fetch(c)
+	res, err := r.fetch(c, true)
 	if err != nil {
 		return err
 	}
 	if err := encode(res); err != nil {
 		return err
 	}
-	r.session.Notes.add(notesOf(r.plan.notes, r.saw, r.session.Principal)...)
+	r.session.Notes.add(r.plan.explain(r.saw, r.session.Principal)...)
 	return nil
 }
 

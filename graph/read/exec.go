@@ -20,6 +20,7 @@ type run struct {
 	keys    Keys
 	places  map[*level]keyset // where connections begin that were given a cursor
 	lookup  lookup            // of a search
+	mem     *memory           // of the rows; nil: one of its own for each statement
 }
 
 // page is the rows of one parent.
@@ -42,47 +43,89 @@ func newResults() *results {
 
 // query runs a statement and returns its rows of n columns.
 func (r *run) query(st *statement, n int) ([][]cell, error) {
-	args := make([]any, len(st.args))
-	for i, a := range st.args {
-		args[i] = a.value(r)
-	}
-	if r.e.trace != nil {
-		r.e.trace(st.sql)
-	}
-	rows, err := r.db.rows(r.ctx, st.sql, args, n)
+	rows, err := r.together([]asked{{st, n}}, false)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", st.level.typ.Name, err)
+		return nil, err
 	}
-	return rows, nil
+	return rows[0], nil
 }
 
-// fetch runs a connection for the current parents, and everything below it.
-func (r *run) fetch(c *connection) (*results, error) {
+// asked is a statement and the number of its columns.
+type asked struct {
+	st *statement
+	n  int
+}
+
+// together runs statements that need nothing of each other. Last says that no others will follow.
+func (r *run) together(list []asked, last bool) ([][][]cell, error) {
+	calls := make([]call, len(list))
+	for i, a := range list {
+		args := make([]any, len(a.st.args))
+		for j, arg := range a.st.args {
+			args[j] = arg.value(r)
+		}
+		calls[i] = call{a.st.sql, args, a.n, int(a.st.last.Load())}
+		if r.e.trace != nil {
+			r.e.trace(a.st.sql)
+		}
+	}
+	mem := r.mem
+	if mem == nil {
+		mem = new(memory)
+	}
+	out, err := r.db.run(r.ctx, calls, last, mem)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", list[0].st.level.typ.Name, err)
+	}
+	for i, a := range list {
+		a.st.last.Store(int64(len(out[i])))
+	}
+	return out, nil
+}
+
+// fetch runs a connection for the current parents, and everything below it. Last says that nothing is read after it.
+func (r *run) fetch(c *connection, last bool) (*results, error) {
 	res := newResults()
 	if c.empty {
 		return res, nil
 	}
+	var list []asked
 	if c.counted != nil {
-		if err := r.countInto(c, res); err != nil {
+		list = append(list, asked{c.count, 1})
+		if c.edge != nil {
+			list[0].n = 2 // the parent
+		}
+	}
+	after, n := false, 0
+	if c.level != nil {
+		st, cursor, err := r.pageOf(c)
+		if err != nil {
 			return nil, err
 		}
+		after, n = cursor, len(c.level.selects)
+		width := n
+		if c.edge != nil {
+			width++ // the parent
+			if c.level.parent == nil {
+				width++ // the row's number among its siblings
+			}
+		}
+		list = append(list, asked{st, width})
+	}
+	if list == nil {
+		return res, nil
+	}
+	out, err := r.together(list, last && (c.level == nil || len(c.level.conns) == 0))
+	if err != nil {
+		return nil, err
+	}
+	if c.counted != nil {
+		res.count(c, out[0])
 	}
 	if c.level == nil {
 		return res, nil
 	}
-	st, after, err := r.pageOf(c)
-	if err != nil {
-		return nil, err
-	}
-	n := len(c.level.selects)
-	width := n
-	if c.edge != nil {
-		width += 2 // parent, n
-	}
-	rows, err := r.query(st, width)
-	if err != nil {
-		return nil, err
-	}
+	rows := out[len(out)-1]
 	kept := rows[:0:len(rows)]
 	for from := 0; from < len(rows); {
 		to := len(rows)
@@ -103,7 +146,7 @@ func (r *run) fetch(c *connection) (*results, error) {
 		kept = append(kept, p.rows...)
 		from = to
 	}
-	return res, r.below(c.level, kept, res)
+	return res, r.below(c.level, kept, res, last)
 }
 
 // place opens the cursors of a connection and of all below it, before the first statement runs: a cursor that is none
@@ -150,15 +193,8 @@ func (r *run) pageOf(c *connection) (*statement, bool, error) {
 	return st, true, nil
 }
 
-func (r *run) countInto(c *connection, res *results) error {
-	width := 1
-	if c.edge != nil {
-		width = 2
-	}
-	rows, err := r.query(c.count, width)
-	if err != nil {
-		return err
-	}
+// count keeps the counts of a connection by parent.
+func (res *results) count(c *connection, rows [][]cell) {
 	res.counts = make(map[string]int64, len(rows))
 	for _, row := range rows {
 		parent := ""
@@ -167,18 +203,17 @@ func (r *run) countInto(c *connection, res *results) error {
 		}
 		res.counts[parent] = row[0].n
 	}
-	return nil
 }
 
 // below fetches the to-many edges of rows: one statement each, for all rows at once.
-func (r *run) below(lv *level, rows [][]cell, res *results) error {
+func (r *run) below(lv *level, rows [][]cell, res *results, last bool) error {
 	if err := r.openKeys(lv, rows); err != nil {
 		return err
 	}
 	if len(lv.conns) > 0 {
 		res.below = make(map[*connection]*results, len(lv.conns))
 	}
-	for _, c := range lv.conns {
+	for i, c := range lv.conns {
 		parents := keysOf(rows, c.owner.id)
 		if len(parents) == 0 {
 			res.below[c] = newResults()
@@ -186,7 +221,7 @@ func (r *run) below(lv *level, rows [][]cell, res *results) error {
 		}
 		outer := r.parents
 		r.parents = parents
-		sub, err := r.fetch(c)
+		sub, err := r.fetch(c, last && i == len(lv.conns)-1)
 		r.parents = outer
 		if err != nil {
 			return err

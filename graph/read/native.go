@@ -3,16 +3,91 @@ package read
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"unsafe"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // native is PostgreSQL by pgx, without database/sql between: cells are read from the wire's bytes, and texts are copied
 // once, many to a block of memory.
-type native struct{ db nativeQuerier }
+type native struct{ pool *pgxpool.Pool }
+
+func (p native) run(ctx context.Context, calls []call, _ bool, mem *memory) (out [][][]cell, err error) {
+	out = make([][][]cell, len(calls))
+	for i, c := range calls {
+		rows, err := p.pool.Query(ctx, c.sql, c.args...)
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = mem.scan(rows, c); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// nativeSnapshot is a transaction in which several statements see one state. BEGIN and COMMIT travel with the first
+// statement and the last: a journey of their own would cost as much as a small statement.
+type nativeSnapshot struct {
+	conn       *pgxpool.Conn
+	begun, end bool
+}
+
+const (
+	beginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+	endRead   = "COMMIT"
+)
+
+func (s *nativeSnapshot) run(ctx context.Context, calls []call, last bool, mem *memory) (out [][][]cell, err error) {
+	var b pgx.Batch
+	opening := !s.begun
+	if opening {
+		b.Queue(beginRead)
+	}
+	for _, c := range calls {
+		b.Queue(c.sql, c.args...)
+	}
+	if last {
+		b.Queue(endRead)
+	}
+	s.begun = true
+	results := s.conn.SendBatch(ctx, &b)
+	defer func() {
+		if err = errors.Join(err, results.Close()); err != nil { // runs what was not read yet, the COMMIT
+			out = nil
+		}
+		s.end = last && err == nil
+	}()
+	if opening {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	out = make([][][]cell, len(calls))
+	for i, c := range calls {
+		rows, err := results.Query()
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = mem.scan(rows, c); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// done ends reading even when the request is over. The pool drops a connection whose transaction could not be ended.
+func (s *nativeSnapshot) done() {
+	if s.begun && !s.end {
+		_, _ = s.conn.Exec(context.Background(), "ROLLBACK")
+	}
+	s.conn.Release()
+}
 
 // PostgreSQL counts days and microseconds from 2000-01-01.
 const (
@@ -20,58 +95,52 @@ const (
 	epochMicros = epochDays * 24 * 3600 * 1e6
 )
 
-func (p native) rows(ctx context.Context, query string, args []any, width int) ([][]cell, error) {
-	rows, err := p.db.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
+// scan reads the rows of a call, and closes them.
+func (m *memory) scan(rows pgx.Rows, c call) ([][]cell, error) {
 	defer rows.Close()
-	var out [][]cell
-	mem := blocks{width: width}
-	var texts arena
+	out := m.rows.take(c.expect, 0)[:0]
+	var fields []pgconn.FieldDescription
 	for rows.Next() {
-		fields, raw := rows.FieldDescriptions(), rows.RawValues()
-		if len(raw) < width {
-			return nil, fmt.Errorf("%d columns instead of %d", len(raw), width)
+		if fields == nil {
+			fields = rows.FieldDescriptions()
 		}
-		row := mem.row()
+		raw := rows.RawValues()
+		if len(raw) < c.width || len(fields) < c.width {
+			return nil, fmt.Errorf("%d columns instead of %d", len(raw), c.width)
+		}
+		row := m.cells.take(c.width, 8*c.width)
 		for i := range row {
-			if row[i], err = texts.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
+			var err error
+			if row[i], err = m.cell(fields[i].DataTypeOID, fields[i].Format, raw[i]); err != nil {
 				return nil, err
 			}
 		}
 		out = append(out, row)
 	}
+	rows.Close()
 	return out, rows.Err()
 }
 
-// arena keeps texts of rows that live and die together.
-type arena struct{ free []byte }
-
-// text copies b. The copy is never written again, so it may be seen as a string.
-func (a *arena) text(b []byte) string {
+// text copies b. The copy is not written to before the run is over, so it may be seen as a string until then.
+func (m *memory) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if len(a.free) < len(b) {
-		a.free = make([]byte, max(len(b), 16<<10))
-	}
-	n := copy(a.free, b)
-	s := unsafe.String(&a.free[0], n) //nolint:gosec // these bytes are never written again, and live as long as the string
-	a.free = a.free[n:]
-	return s
+	t := m.texts.take(len(b), 4<<10)
+	copy(t, b)
+	return unsafe.String(&t[0], len(t)) //nolint:gosec // the bytes are not written to while the run lasts, nor the string kept longer
 }
 
 // cell reads a value in the form PostgreSQL sent it (https://www.postgresql.org/docs/15/protocol-message-formats.html;
 // binary formats as the server's *send functions write them).
-func (a *arena) cell(oid uint32, format int16, b []byte) (cell, error) {
+func (m *memory) cell(oid uint32, format int16, b []byte) (cell, error) {
 	if b == nil {
 		return cell{}, nil
 	}
 	if format == pgx.TextFormatCode {
 		switch oid {
 		case pgtype.TextOID, pgtype.VarcharOID, pgtype.JSONOID, pgtype.JSONBOID:
-			return cell{kind: cellText, s: a.text(b)}, nil
+			return cell{kind: cellText, s: m.text(b)}, nil
 		}
 		return cell{}, fmt.Errorf("type %d came as text", oid)
 	}
@@ -79,15 +148,15 @@ func (a *arena) cell(oid uint32, format int16, b []byte) (cell, error) {
 	var c cell
 	switch oid {
 	case pgtype.TextOID, pgtype.VarcharOID, pgtype.JSONOID, pgtype.BPCharOID:
-		return cell{kind: cellText, s: a.text(b)}, nil
+		return cell{kind: cellText, s: m.text(b)}, nil
 	case pgtype.JSONBOID:
 		if len(b) < 1 || b[0] != 1 {
 			return cell{}, fmt.Errorf("jsonb of an unknown version")
 		}
-		return cell{kind: cellText, s: a.text(b[1:])}, nil
+		return cell{kind: cellText, s: m.text(b[1:])}, nil
 	case pgtype.UUIDOID:
 		if want = 16; len(b) == want {
-			c = cell{kind: cellUUID, s: a.text(b)}
+			c = cell{kind: cellUUID, s: m.text(b)}
 		}
 	case pgtype.Int8OID:
 		if want = 8; len(b) == want {

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,9 @@ func (o Object) MarshalGQLContext(_ context.Context, w io.Writer) error {
 	if o.json == nil {
 		_, err := io.WriteString(w, "null")
 		return err
+	}
+	if b, ok := w.(*bytes.Buffer); ok {
+		b.Grow(len(o.json) + 64) // once, with room for what closes the answer
 	}
 	_, err := w.Write(o.json)
 	return err

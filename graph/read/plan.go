@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -30,7 +31,8 @@ type level struct {
 	objects []*object     // every object of this level, the root's first
 	sealed  bool          // some object shows or masks sealed cells
 	// after are the statements of pages that begin at a cursor, by which of its values are null: those shape the SQL.
-	after sync.Map
+	after  sync.Map
+	parent *parentRow // of a batched statement on PostgreSQL
 }
 
 // joined is a to-one edge: LEFT JOIN with the target's row predicates in ON, so that a hidden target looks like none.
@@ -125,7 +127,9 @@ type plan struct {
 	conn      *connection
 	aggregate *aggregate
 	notes     []noted
-	cells     int // that the answer may have, for each row asked for by id
+	byPath    []int        // places in notes, in the order in which they are told
+	cells     int          // that the answer may have, for each row asked for by id
+	size      atomic.Int64 // of the last answer, in bytes
 }
 
 // planner compiles selections. It collects the first error and goes on without harm.
@@ -140,6 +144,8 @@ type planner struct {
 	// happened.
 	mute int
 	path string // of the connection whose filter and order are being compiled
+	// under is the edge whose rows the next level reads.
+	under *ir.Field
 	// rows is how many rows the level under way may have: the product of the pages around it.
 	rows int
 }
@@ -175,6 +181,10 @@ func (p *planner) collectNamed(sel ast.SelectionSet, name string) []graphql.Coll
 // newLevel begins a statement on t.
 func (p *planner) newLevel(t *ir.Type) *level {
 	lv := &level{typ: t, rows: policy.RowsOf(t, ir.Read, p.req), alias: p.sql.alias("t"), index: map[string]int{}}
+	if p.under != nil {
+		lv.parent = p.sql.parentOf(p.under, lv.alias)
+		p.under = nil
+	}
 	lv.where = append(lv.where, p.sql.exist(lv.rows, lv.alias))
 	return lv
 }
@@ -369,9 +379,14 @@ func appendAttrs(attrs []string, e *ir.Expr) []string {
 // the gates of those hold too.
 func (p *planner) toMany(lv *level, o *object, field *ir.Field, cell *policy.Cell, f graphql.CollectedField, path string) *connection {
 	target := field.Edge.Target
+	p.under = field
 	c := p.connection(target, f, path, func(child *level) {
 		key := column(child.alias, field.Edge.Inverse.Column)
-		child.where = append(child.where, p.sql.among(key, func(r *run) []string { return r.parents }))
+		if child.parent != nil {
+			child.where = append(child.where, text(key+" = "+column(child.parent.keys, "id")))
+		} else {
+			child.where = append(child.where, p.sql.among(key, func(r *run) []string { return r.parents }))
+		}
 		at := policy.CellOf(field.Edge.Inverse, p.req)
 		if shown := p.sql.shown(&at, child.alias); !shown.empty() {
 			child.where = append(child.where, shown)

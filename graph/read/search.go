@@ -37,7 +37,6 @@ type query struct {
 type lookup struct {
 	words  []string
 	before string
-	limit  int64
 }
 
 // lastID is behind every id there is, so that the first page of a type needs no statement of its own.
@@ -89,7 +88,7 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 		return Object{}, err
 	}
 	for _, r := range a.parts {
-		s.Notes.add(notesOf(r.plan.notes, r.saw, s.Principal)...)
+		s.Notes.add(r.plan.explain(r.saw, s.Principal)...)
 	}
 	return Object{json: a.buf}, nil
 }
@@ -191,7 +190,7 @@ func (p *planner) search(t *ir.Type, words int, f graphql.CollectedField, path s
 	if err != nil {
 		return err
 	}
-	st.tail(p.e.dialect, " LIMIT \x00", argFunc(func(r *run) any { return r.lookup.limit }))
+	st.sql += " LIMIT " + itoa(int64(p.rows)+1)
 	c.page = st
 	for _, sub := range lv.conns {
 		if err := p.prepare(sub); err != nil {
@@ -381,7 +380,7 @@ func (a *answer) fetch() error {
 			continue
 		}
 		wanted := a.q.page.first - len(a.rows)
-		r.lookup = lookup{words: a.q.words, before: lastID, limit: int64(wanted) + 1}
+		r.lookup = lookup{words: a.q.words, before: lastID}
 		if i == a.q.from {
 			r.lookup.before = before
 		}
@@ -396,7 +395,7 @@ func (a *answer) fetch() error {
 			a.rows = append(a.rows, foundRow{part: i, row: row})
 		}
 		a.below[i] = newResults()
-		if err := r.below(c.level, rows, a.below[i]); err != nil {
+		if err := r.below(c.level, rows, a.below[i], false); err != nil {
 			return err
 		}
 	}

@@ -2,16 +2,19 @@ package identity
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
@@ -34,8 +37,15 @@ var (
 // Dev makes and checks development tokens: JSON Web Tokens (RFC 7519) under HMAC-SHA-256. There is no user directory
 // behind them; a token says who its holder is.
 type Dev struct {
-	key []byte
-	now func() time.Time
+	key   []byte
+	now   func() time.Time
+	known *lru.Cache[[sha256.Size]byte, known] // by the token's digest: nothing that is kept can be sent
+}
+
+// known is what a token said whose signature was checked before. Whether it still holds is asked every time.
+type known struct {
+	claims    jwt.Claims
+	principal policy.Principal
 }
 
 // NewDev opens the development identity of a data directory, creating its key on first use.
@@ -44,7 +54,11 @@ func NewDev(dir string) (*Dev, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dev{key: key, now: time.Now}, nil
+	seen, err := lru.New[[sha256.Size]byte, known](1024)
+	if err != nil {
+		return nil, err
+	}
+	return &Dev{key: key, now: time.Now, known: seen}, nil
 }
 
 type claims struct {
@@ -100,26 +114,48 @@ func (d *Dev) Verify(token string) (policy.Principal, error) {
 	if len(token) > maxToken {
 		return policy.Principal{}, ErrBadToken
 	}
-	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.HS256})
-	if err != nil {
-		return policy.Principal{}, ErrBadToken
+	digest := sha256.Sum256([]byte(token))
+	k, ok := d.known.Get(digest)
+	if !ok {
+		c, err := d.open(token)
+		if err != nil {
+			return policy.Principal{}, err
+		}
+		if k.principal, err = c.principal(); err != nil {
+			return policy.Principal{}, err
+		}
+		k.claims = c.Claims
 	}
-	payload, err := signed.Verify(d.key)
-	if err != nil {
-		return policy.Principal{}, ErrBadToken
-	}
-	c, err := decode(payload)
-	if err != nil || c.Expiry == nil || c.IssuedAt == nil {
-		return policy.Principal{}, ErrBadToken
-	}
-	err = c.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Time: d.now()}, 0)
+	err := k.claims.ValidateWithLeeway(jwt.Expected{Issuer: issuer, AnyAudience: jwt.Audience{audience}, Time: d.now()}, 0)
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
 		return policy.Principal{}, ErrExpiredToken
 	case err != nil:
 		return policy.Principal{}, ErrBadToken
 	}
-	return c.principal()
+	if !ok {
+		d.known.Add(digest, k)
+	}
+	p := k.principal
+	p.Attrs = maps.Clone(p.Attrs) // each request has its own
+	return p, nil
+}
+
+// open checks the signature and reads the claims.
+func (d *Dev) open(token string) (claims, error) {
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.HS256})
+	if err != nil {
+		return claims{}, ErrBadToken
+	}
+	payload, err := signed.Verify(d.key)
+	if err != nil {
+		return claims{}, ErrBadToken
+	}
+	c, err := decode(payload)
+	if err != nil || c.Expiry == nil || c.IssuedAt == nil {
+		return claims{}, ErrBadToken
+	}
+	return c, nil
 }
 
 // decode keeps numbers as they are written: a float64 would round an attribute beyond 2⁵³.

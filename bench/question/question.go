@@ -1,0 +1,154 @@
+// Package question holds what the benchmark asks, in the words of each variant.
+//
+// The answers have the same rows and the same fields, and differ in what privacy makes of them: where C shows a mask, A and
+// the floor show the value. C's region comes from the viewer's attribute and the row rule; the others filter by it, as an
+// application would.
+package question
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/cloakroom-crm/cloakroom/bench/data"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+)
+
+// Variant is a way to answer.
+type Variant string
+
+// The variants, in the order in which they take turns.
+const (
+	A     Variant = "A"
+	B     Variant = "B"
+	C     Variant = "C"
+	Floor Variant = "floor"
+)
+
+// Variants lists them.
+var Variants = []Variant{A, B, C, Floor}
+
+// Title says what a variant is.
+func (v Variant) Title() string {
+	return map[Variant]string{A: "gqlgen + Ent, no privacy", B: "gqlgen + Ent, field directives", C: "Cloakroom", Floor: "pgx + JSON, no GraphQL"}[v]
+}
+
+// Question is asked of every variant.
+type Question struct {
+	Name, Title   string
+	Role, Purpose string
+	// Contains is a text the answer must have this often: who answers less has less to do.
+	Contains string
+	Times    int
+	bare     string // of A and B
+	cloak    string // of C
+	path     string // of the floor
+	ids      bool   // asked of a different person each time
+}
+
+// Region is the viewer's.
+const Region = "EMEA"
+
+const bareRow = `id firstName lastName birthday email phone city country region jobTitle preferredLanguage lifecycleStage subscribedAt lastActivityAt createdAt account { name industry }`
+
+// q5 is the aggregate in Cloakroom's words. Where the API has no such field yet the table says so.
+const q5 = `query @for(purpose: ANALYTICS) { contactsAggregate(groupBy: [COUNTRY]) { groups { country count avg { leadScore } } } }`
+
+// All lists the questions.
+var All = []Question{
+	{Name: "Q1", Title: "one contact by id, with its account", Role: "MARKETER", Purpose: "MARKETING", Contains: `"firstName":"`, Times: 1, ids: true,
+		bare:  `query($id: ID!) { contact(id: $id) { id firstName lastName email phone city country jobTitle lastActivityAt createdAt account { name industry } } }`,
+		cloak: `query($id: ID!) @for(purpose: MARKETING) { contact(id: $id) { id firstName lastName email phone city country jobTitle lastActivityAt createdAt account { name industry } } }`,
+		path:  "/q1?id="},
+	{Name: "Q2", Title: "page of 100 contacts × 15 fields, with account", Role: "MARKETER", Purpose: "MARKETING", Contains: `"firstName":"`, Times: 100,
+		bare:  `query($after: ID) { contacts(first: 100, after: $after) { nodes { ` + bareRow + ` } } }`,
+		cloak: `query($after: String) @for(purpose: MARKETING) { contacts(first: 100, after: $after) { nodes { ` + bareRow + ` } } }`,
+		path:  "/q2"},
+	{Name: "Q3", Title: "20 accounts × 10 contacts × 3 activities", Role: "SALES_REP", Purpose: "SALES", Contains: `"title":"`, Times: 600,
+		bare:  `{ accounts(first: 20, where: {region: "EMEA"}) { nodes { id name industry contacts(first: 10) { nodes { id firstName lastName email activities(first: 3) { nodes { id type occurredAt title } } } } } } }`,
+		cloak: `query @for(purpose: SALES) { accounts(first: 20) { nodes { id name industry contacts(first: 10) { nodes { id firstName lastName email activities(first: 3) { nodes { id type occurredAt title } } } } } } }`,
+		path:  "/q3"},
+	{Name: "Q4", Title: "filtered page of 50 contacts, with totalCount", Role: "SALES_REP", Purpose: "SALES", Contains: `"firstName":"`, Times: 50,
+		bare:  `{ contacts(first: 50, where: {country: "DE", region: "EMEA"}) { totalCount nodes { id firstName lastName email phone city jobTitle lifecycleStage lastActivityAt account { name industry } } } }`,
+		cloak: `query @for(purpose: SALES) { contacts(first: 50, where: {country: {eq: "DE"}}) { totalCount nodes { id firstName lastName email phone city jobTitle lifecycleStage lastActivityAt account { name industry } } } }`,
+		path:  "/q4"},
+	{Name: "Q5", Title: "contacts per country with average score", Role: "ANALYST", Purpose: "ANALYTICS", Contains: `"DE"`, Times: 1,
+		bare:  `{ contactsByCountry { country count average } }`,
+		cloak: q5,
+		path:  "/q5"},
+}
+
+// Request is one HTTP request, ready to be sent.
+type Request []byte
+
+// Requests are those of a variant: many for a question about one person, so that it is not always the same one.
+func (q Question) Requests(v Variant, host, token string, people int) []Request {
+	n := 1
+	if q.ids {
+		n = 1000
+	}
+	out := make([]Request, 0, n)
+	for i := 0; len(out) < n; i += max(people/(2*n), 1) {
+		at := i % people
+		if data.State(at)&(data.Restricted|data.ObjectsToSales) != 0 {
+			continue // C would rightly not find them
+		}
+		out = append(out, q.request(v, host, token, at, ""))
+	}
+	return out
+}
+
+// Page asks Q2 for the page after a cursor.
+func (q Question) Page(v Variant, host, token, after string) Request {
+	return q.request(v, host, token, 0, after)
+}
+
+func (q Question) request(v Variant, host, token string, person int, after string) Request {
+	id := data.ContactID(person)
+	if v == Floor {
+		path := q.path
+		if q.ids {
+			path += id.String()
+		}
+		if after != "" {
+			path += "?after=" + url.QueryEscape(after)
+		}
+		return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host)
+	}
+	variables := map[string]any{}
+	query := q.bare
+	if v == C {
+		query = q.cloak
+	}
+	if q.ids {
+		variables["id"] = id.String()
+		if v == C {
+			variables["id"] = read.EncodeID("Contact", id)
+		}
+	}
+	if after != "" {
+		variables["after"] = after
+	}
+	return Post(host, token, q.Role, query, variables)
+}
+
+// Post makes the request of an operation.
+func Post(host, token, role, query string, variables map[string]any) Request {
+	body := map[string]any{"query": query}
+	if len(variables) > 0 {
+		body["variables"] = variables
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // strings and maps of strings always marshal
+	}
+	var h strings.Builder
+	fmt.Fprintf(&h, "POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: %d\r\n", host, len(b))
+	if token != "" {
+		fmt.Fprintf(&h, "Authorization: Bearer %s\r\n", token)
+	} else {
+		fmt.Fprintf(&h, "X-Role: %s\r\n", role)
+	}
+	return append([]byte(h.String()+"\r\n"), b...)
+}
