@@ -52,9 +52,6 @@ const Region = "EMEA"
 
 const bareRow = `id firstName lastName birthday email phone city country region jobTitle preferredLanguage lifecycleStage subscribedAt lastActivityAt createdAt account { name industry }`
 
-// q5 is the aggregate in Cloakroom's words. Where the API has no such field yet the table says so.
-const q5 = `query @for(purpose: ANALYTICS) { contactsAggregate(groupBy: [COUNTRY]) { groups { country count avg { leadScore } } } }`
-
 // All lists the questions.
 var All = []Question{
 	{Name: "Q1", Title: "one contact by id, with its account", Role: "MARKETER", Purpose: "MARKETING", Contains: `"firstName":"`, Times: 1, ids: true,
@@ -73,9 +70,9 @@ var All = []Question{
 		bare:  `{ contacts(first: 50, where: {country: "DE", region: "EMEA"}) { totalCount nodes { id firstName lastName email phone city jobTitle lifecycleStage lastActivityAt account { name industry } } } }`,
 		cloak: `query @for(purpose: SALES) { contacts(first: 50, where: {country: {eq: "DE"}}) { totalCount nodes { id firstName lastName email phone city jobTitle lifecycleStage lastActivityAt account { name industry } } } }`,
 		path:  "/q4"},
-	{Name: "Q5", Title: "contacts per country with average score", Role: "ANALYST", Purpose: "ANALYTICS", Contains: `"DE"`, Times: 1,
+	{Name: "Q5", Title: "contacts per country with average score", Role: "MARKETER", Purpose: "PROFILING", Contains: `"DE"`, Times: 1,
 		bare:  `{ contactsByCountry { country count average } }`,
-		cloak: q5,
+		cloak: `query @for(purpose: PROFILING) { contactsAggregate { groupBy { country } count avg { leadScore } } }`,
 		path:  "/q5"},
 }
 

@@ -69,7 +69,7 @@ func openDesk(t testing.TB, purpose string) *desk {
 	if schema == nil || len(found) > 0 {
 		t.Fatal(found)
 	}
-	cursors, err := NewCursors(make([]byte, 32), time.Hour)
+	cursors, err := NewCursors(make([]byte, CursorKeySize), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
