@@ -52,6 +52,8 @@ type world struct {
 	sql    []string
 	now    time.Time
 	ids    atomic.Uint32
+	// minGroup is that of graph.Config: there are few people in random content.
+	minGroup int
 }
 
 func compiled(t testing.TB) *ir.Schema {
@@ -69,12 +71,12 @@ func compiled(t testing.TB) *ir.Schema {
 
 func (d database) open(t testing.TB, opener read.Opener) *world {
 	t.Helper()
-	return d.serve(t, compiled(t), opener)
+	return d.serve(t, compiled(t), opener, 0)
 }
 
 // serve opens an empty gateway for a schema that has the tables of the CRM's. Whatever it makes up is the same in every
 // world: new ids count.
-func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener) *world {
+func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener, minGroup int) *world {
 	t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, d.url(t))
@@ -89,7 +91,7 @@ func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener) *world {
 	if err := st.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{store: st, log: &bytes.Buffer{}, now: today, opener: opener}
+	w := &world{store: st, log: &bytes.Buffer{}, now: today, opener: opener, minGroup: minGroup}
 	w.Gateway = w.gateway(t, s)
 	t.Cleanup(func() {
 		if t.Failed() && w.log.Len() > 0 {
@@ -106,7 +108,7 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Opener: w.opener,
+	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Opener: w.opener, MinGroup: w.minGroup,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
 	if err != nil {

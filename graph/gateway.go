@@ -37,8 +37,10 @@ type Config struct {
 	Now    func() time.Time          // default time.Now
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
 	Log    *slog.Logger              // causes of internal errors; default slog.Default()
-	Opener read.Opener               // opens sealed cells; nil: cells are stored as they are
-	Trace  func(sql string)          // sees every statement of the read path, without parameters
+	// MinGroup is the number of people an aggregate must be about to be told; default 10.
+	MinGroup int
+	Opener   read.Opener      // opens sealed cells; nil: cells are stored as they are
+	Trace    func(sql string) // sees every statement of the read path, without parameters
 }
 
 // Gateway answers GraphQL operations over one store.
@@ -76,7 +78,7 @@ func New(c Config) (*Gateway, error) {
 	g.ledger = consent.New(c.Schema, c.Store.Dialect)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: c.Opener,
-		Consents: consents{g}, Trace: c.Trace})
+		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace})
 	if err != nil {
 		return nil, err
 	}

@@ -30,30 +30,23 @@ var mutants = []mutant{
 	{"aggregate gate", "graph/read/aggregate.go", `cond := s.shown(c, alias)
 	if cond.empty() {`, `cond := s.shown(c, alias)
 	if cond.empty() || mutant("aggregate gate") {`},
+	{"search", "graph/read/search.go", `if !cell.Queryable() {`, `if !cell.Queryable() && !mutant("search") {`},
 	{"nested edge", "graph/read/plan.go", `p.sql.exist(rows, alias),`, `map[bool]fragment{false: p.sql.exist(rows, alias)}[mutant("nested edge")],`},
 	{"nested list", "graph/read/plan.go", `child.where = append(child.where, shown)`, `if !mutant("nested list") { child.where = append(child.where, shown) }`},
 	{"node", "graph/read/engine.go", `lv := p.newLevel(t)`, `lv := p.newLevel(t); if mutant("node") { lv.where = nil }`},
 	{"projection", "graph/read/rows.go", `cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))`,
 		`cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias)); if mutant("projection") { cond = fragment{} }`},
-	{"consent", "graph/read/encode.go", `state policy.State) {
+	{"consent", "graph/read/encode.go", `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
+	outcome := it.cell.Decide(state)`, `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	outcome := it.cell.Decide(state)
-	e.r.saw[it.note].mark(outcome)
-	switch outcome {
-	case policy.Reveal:
-		e.value(`, `state policy.State) {
-	outcome := it.cell.Decide(state)
-	if mutant("consent") { outcome = it.cell.Outcome }
-	e.r.saw[it.note].mark(outcome)
-	switch outcome {
-	case policy.Reveal:
-		e.value(`},
+	if mutant("consent") { outcome = it.cell.Outcome }`},
 	{"mask width", "graph/read/encode.go", `e.value(f, cellOf(e.r.e.masker.Mask(`,
 		`if s, ok := v.(string); ok && mutant("mask width") { e.buf = appendString(e.buf, strings.Repeat("•", len(s))); return }
 	e.value(f, cellOf(e.r.e.masker.Mask(`},
 	{"unique", "graph/read/exists.go", `return found[0][0].n > 0, found[0][1].n > 0, nil`,
 		`return found[0][0].n > 0, found[0][1].n > 0 || mutant("unique") && found[0][0].n > 0, nil`},
 	{"conditional write", "graph/write/mutate.go", `ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops)`,
-		`ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops); ok = ok || mutant("conditional write")`},
+		`ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops); ok = ok || id != uuid.Nil && mutant("conditional write")`},
 }
 
 const mutantHelper = `package %s

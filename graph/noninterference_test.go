@@ -59,7 +59,7 @@ type twins struct {
 }
 
 func (d database) twins(t *testing.T, s *ir.Schema, p *population) twins {
-	w := twins{one: d.serve(t, s, nil), other: d.serve(t, s, nil)}
+	w := twins{one: d.serve(t, s, nil, 2), other: d.serve(t, s, nil, 2)}
 	p.store(t, w.one)
 	p.store(t, w.other)
 	w.oracle = &world{store: w.other.store, now: today, log: w.other.log}
