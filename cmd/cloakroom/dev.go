@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
@@ -46,6 +47,9 @@ func devToken(c *cobra.Command, v viewer, life time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(config.Data); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no data directory %s: `cloakroom serve` makes one; or is --data another one?", config.Data)
+	}
 	schema, err := house.Schema()
 	if err != nil {
 		return err
@@ -73,7 +77,10 @@ func findSubject(ctx context.Context, c *cobra.Command, text string) (id policy.
 	if id, ok := house.ParseSubject(text); ok {
 		return id, nil
 	}
-	h, err := openHouse(c)
+	if _, _, err := read.DecodeID(text); err != nil {
+		return id, house.ErrNoSubject
+	}
+	h, err := lookIntoHouse(c)
 	if err != nil {
 		return id, err
 	}

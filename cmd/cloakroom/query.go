@@ -50,7 +50,7 @@ QUERY may be - to read it from standard input. Exit code 1 means that the answer
 func query(c *cobra.Command, f queryFlags, text string) (err error) {
 	q := house.Question{Query: text, Purpose: f.purpose}
 	if text == "-" {
-		all, err := io.ReadAll(c.InOrStdin())
+		all, err := readAll(c.Context(), c.InOrStdin())
 		if err != nil {
 			return fmt.Errorf("read the query: %w", err)
 		}
@@ -59,7 +59,7 @@ func query(c *cobra.Command, f queryFlags, text string) (err error) {
 	if q.Variables, err = parseVariables(f.variables); err != nil {
 		return err
 	}
-	h, err := openHouse(c)
+	h, err := lookIntoHouse(c)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,11 @@ func welcome(c *cobra.Command, attrs []string) (err error) {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(c)
+	open := lookIntoHouse
+	if config.Demo {
+		open = openHouse
+	}
+	h, err := open(c)
 	if err != nil {
 		return err
 	}
