@@ -23,26 +23,54 @@ func newDev() *cobra.Command {
 }
 
 func newDevToken() *cobra.Command {
-	var v viewer
-	var life time.Duration
+	var f tokenFlags
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "print a bearer token of the development identity",
 		Long: `Print a bearer token that a server over the same data directory accepts, and nothing else. It is signed with
-` + identity.KeyFile + ` in the data directory, which is made if there is none.`,
+` + identity.KeyFile + ` in the data directory; the key is made if there is none. --json also says whom the token speaks for,
+and until when.`,
 		Example: `  cloakroom dev token --role SALES_REP --attr region=EMEA
   cloakroom dev token --role CUSTOMER --subject 0190a5b2-8f63-7c3e-9a51-6d2f4c1b7e90
   curl -H "Authorization: Bearer $(cloakroom dev token --role ANALYST)" …`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return devToken(c, v, life) },
+		RunE: func(c *cobra.Command, _ []string) error { return devToken(c, f) },
 	}
-	server.PlaceFlags(c.Flags())
-	v.flags(c, "role")
-	c.Flags().DurationVar(&life, "life", identity.DefaultLife, "how long the token is good for")
+	placeFlags(c)
+	f.viewer.flags(c, "role")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON: token, role, attrs, subject, expires")
+	c.Flags().DurationVar(&f.life, "life", identity.DefaultLife, "how long the token is good for")
 	return c
 }
 
-func devToken(c *cobra.Command, v viewer, life time.Duration) error {
+type tokenFlags struct {
+	viewer viewer
+	life   time.Duration
+	json   bool
+}
+
+// issued is a token with what it says, for scripts.
+type issued struct {
+	Token   string         `json:"token"`
+	Role    string         `json:"role"`
+	Attrs   map[string]any `json:"attrs"`
+	Subject string         `json:"subject,omitempty"`
+	Expires time.Time      `json:"expires"`
+}
+
+func issue(dev *identity.Dev, p policy.Principal, life time.Duration) (issued, error) {
+	token, expires, err := dev.IssueUntil(p, life)
+	if err != nil {
+		return issued{}, err
+	}
+	out := issued{Token: token, Role: p.Role, Attrs: p.Attrs, Expires: expires}
+	if p.IsSubject() {
+		out.Subject = p.Subject.String()
+	}
+	return out, nil
+}
+
+func devToken(c *cobra.Command, f tokenFlags) error {
 	config, err := server.Load(c.Flags(), os.Environ())
 	if err != nil {
 		return err
@@ -54,7 +82,7 @@ func devToken(c *cobra.Command, v viewer, life time.Duration) error {
 	if err != nil {
 		return err
 	}
-	p, err := v.principal(c.Context(), schema, func(ctx context.Context, text string) (policy.SubjectID, error) {
+	p, err := f.viewer.principal(c.Context(), schema, func(ctx context.Context, text string) (policy.SubjectID, error) {
 		return findSubject(ctx, c, text)
 	})
 	if err != nil {
@@ -64,11 +92,14 @@ func devToken(c *cobra.Command, v viewer, life time.Duration) error {
 	if err != nil {
 		return err
 	}
-	token, err := dev.Issue(p, life)
+	out, err := issue(dev, p, f.life)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), token)
+	if f.json {
+		return printJSON(c.OutOrStdout(), out)
+	}
+	_, err = fmt.Fprintln(c.OutOrStdout(), out.Token)
 	return err
 }
 

@@ -32,11 +32,14 @@ record exists by consent only, that is WITHHOLD→REVEAL. Refusals are listed fo
 		Example: `  cloakroom explain Contact.email
   cloakroom explain Contact --role MARKETER --purpose MARKETING
   cloakroom explain Contact.birthday --all --json`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return explain(c, f, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: matching(completeCoordinates),
+		RunE:              func(c *cobra.Command, args []string) error { return explain(c, f, args[0]) },
 	}
 	c.Flags().StringVar(&f.role, "role", "", "this role only")
 	c.Flags().StringVar(&f.purpose, "purpose", "", "this purpose only")
+	complete(c, "role", completeRoles)
+	complete(c, "purpose", completePurposes("role"))
 	c.Flags().BoolVar(&f.all, "all", false, "also purposes the role does not work for")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	c.Flags().StringVar(&f.schema, "schema", "", "file or directory of the schema (default as for lint)")

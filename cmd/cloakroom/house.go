@@ -77,6 +77,9 @@ func (v *viewer) flags(c *cobra.Command, role string) {
 	c.Flags().StringArrayVar(&v.attrs, "attr", nil, "an attribute of the viewer as name=value; repeat a name for a list")
 	c.Flags().StringVar(&v.subject, "subject", "", "the person this viewer is: a subject's UUID, or the id of a record that is a person")
 	_ = c.MarkFlagRequired(role) // fails only for a flag that was not declared
+	complete(c, role, completeRoles)
+	complete(c, "attr", cobra.NoFileCompletions)
+	complete(c, "subject", cobra.NoFileCompletions)
 }
 
 // principal turns the flags into a principal of the schema. Find resolves the subject.

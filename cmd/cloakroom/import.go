@@ -12,7 +12,6 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
-	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 )
 
@@ -45,9 +44,10 @@ that no row was good.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return importFile(c, f, args[0], args[1]) },
+		ValidArgsFunction: matching(completeRecords),
+		RunE:              func(c *cobra.Command, args []string) error { return importFile(c, f, args[0], args[1]) },
 	}
-	server.PlaceFlags(c.Flags())
+	placeFlags(c)
 	c.Flags().StringVar(&f.mapFile, "map", "", "YAML file that says what the columns mean")
 	c.Flags().StringVar(&f.preset, "preset", "", "a map that comes along: customers, northwind or crm")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing, except the file given with --rejects; say what would happen")
@@ -55,6 +55,10 @@ that no row was good.`,
 	c.Flags().StringVar(&f.encoding, "encoding", importer.Auto, "auto, utf-8 or latin1")
 	c.Flags().StringVar(&f.delimiter, "delimiter", "auto", "auto, tab, or one character")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	_ = c.MarkFlagFilename("map", "yaml", "yml")
+	complete(c, "preset", completePresets)
+	complete(c, "encoding", oneOf(importer.Auto, importer.UTF8, importer.Latin1))
+	complete(c, "delimiter", oneOf(importer.Auto, "tab", ",", ";", "|"))
 	c.MarkFlagsMutuallyExclusive("map", "preset")
 	c.MarkFlagsOneRequired("map", "preset")
 	return c
