@@ -120,6 +120,9 @@ func showAnswer(w io.Writer, resp *graphql.Response) error {
 		if len(e.Path) > 0 {
 			fmt.Fprintf(&b, " (at %s)", e.Path)
 		}
+		for _, l := range e.Locations {
+			fmt.Fprintf(&b, " (line %d, column %d)", l.Line, l.Column)
+		}
 		b.WriteByte('\n')
 	}
 	notes, _ := resp.Extensions["privacy"].([]read.Note)
