@@ -154,9 +154,12 @@ func (f *RejectsFile) Close() error {
 	}
 	tmp := f.tmp.Name()
 	defer func() { _ = os.Remove(tmp) }() // gone, if all went well
-	f.tmp.Close()
+	closed := f.tmp.Close()
 	if f.err != nil {
 		return nil
+	}
+	if closed != nil {
+		return fmt.Errorf("write the rejects file: %w", closed)
 	}
 	if f.beside {
 		for _, o := range f.older {
@@ -244,7 +247,7 @@ func beginsAsRejects(path string, lenient bool) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	head := make([]byte, 64)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -268,12 +271,12 @@ func same(a, b string) bool {
 	if errX != nil {
 		return false
 	}
-	defer x.Close()
+	defer func() { _ = x.Close() }()
 	y, errY := os.Open(b)
 	if errY != nil {
 		return false
 	}
-	defer y.Close()
+	defer func() { _ = y.Close() }()
 	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
 	for {
 		n, errX := io.ReadFull(x, p)
