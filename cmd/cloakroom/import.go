@@ -102,7 +102,7 @@ func importFile(c *cobra.Command, f importFlags, records, path string) (err erro
 	}
 	report, err := importer.Run(c.Context(), plan, src, o)
 	finish()
-	if err != nil && report.Accepted == 0 {
+	if err != nil && report.Accepted == 0 && report.Rejected == 0 {
 		return fmt.Errorf("import %s: %w", cmp.Or(path, "standard input"), err)
 	}
 	if empty {
