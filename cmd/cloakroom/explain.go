@@ -26,15 +26,20 @@ func newExplain() *cobra.Command {
 		Long: `Say what each role sees of a field, for each purpose it works for, and why: the same functions decide here and in queries.
 Of a type, all its fields are listed. Nothing is read but the schema.
 
-"MASK→REVEAL by consent" means that the person decides: without their consent the first, with it the second.`,
+"MASK→REVEAL by consent" means that the person decides: without their consent the first, with it the second. Where a whole
+record exists by consent only, that is WITHHOLD→REVEAL. Refusals are listed for purposes the role works for, for others with
+--all or when both --role and --purpose are named.`,
 		Example: `  cloakroom explain Contact.email
   cloakroom explain Contact --role MARKETER --purpose MARKETING
   cloakroom explain Contact.birthday --all --json`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return explain(c, f, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: matching(completeCoordinates),
+		RunE:              func(c *cobra.Command, args []string) error { return explain(c, f, args[0]) },
 	}
 	c.Flags().StringVar(&f.role, "role", "", "this role only")
 	c.Flags().StringVar(&f.purpose, "purpose", "", "this purpose only")
+	complete(c, "role", completeRoles)
+	complete(c, "purpose", completePurposes("role"))
 	c.Flags().BoolVar(&f.all, "all", false, "also purposes the role does not work for")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	c.Flags().StringVar(&f.schema, "schema", "", "file or directory of the schema (default as for lint)")
@@ -48,11 +53,20 @@ type explained struct {
 	Purpose   string     `json:"purpose"`
 	Outcome   string     `json:"outcome"`
 	Otherwise string     `json:"withoutConsent,omitempty"`
+	Gate      *gate      `json:"gate,omitempty"` // why, without consent
 	Rule      string     `json:"rule"`
 	Reason    string     `json:"reason"`
 	Text      string     `json:"text"`
 	Remedy    string     `json:"remedy,omitempty"`
 	Where     [][]string `json:"where,omitempty"` // of each element one must hold
+}
+
+// gate is what happens without a person's consent, and why.
+type gate struct {
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+	Text   string `json:"text"`
+	Remedy string `json:"remedy"`
 }
 
 func explain(c *cobra.Command, f explainFlags, what string) error {
@@ -109,7 +123,7 @@ func (f explainFlags) check(s *ir.Schema) error {
 
 func (f explainFlags) wants(e policy.Entry) bool {
 	return (f.role == "" || f.role == e.Role.Name) && (f.purpose == "" || f.purpose == e.Purpose.Name) &&
-		(f.all || e.Why.Reason != policy.ReasonPurposeClearance)
+		(f.all || f.role != "" && f.purpose != "" || e.Why.Reason != policy.ReasonPurposeClearance)
 }
 
 // fieldsOf reads a schema coordinate: a type's classified fields, or one field.
@@ -145,22 +159,23 @@ func line(f *ir.Field, e policy.Entry) explained {
 		Rule: e.Why.Rule, Reason: string(e.Why.Reason), Text: e.Why.Text, Remedy: e.Why.Remedy, Where: e.Where}
 	if e.Gated != nil {
 		l.Otherwise = e.Gated.Outcome.String()
+		l.Gate = &gate{e.Gated.Rule, string(e.Gated.Reason), e.Gated.Text, e.Gated.Remedy}
 	}
 	return l
 }
 
 func showMatrix(w io.Writer, lines []explained, several bool) error {
-	head := []string{"ROLE", "PURPOSE", "OUTCOME", "RULE", "REASON", "ROWS"}
+	head := []string{"ROLE", "PURPOSE", "OUTCOME", "RULE", "REASON", "ROWS", "REMEDY"}
 	if several {
 		head = append([]string{"FIELD"}, head...)
 	}
 	rows := [][]string{head}
 	for _, l := range lines {
-		outcome := l.Outcome
+		outcome, remedy := l.Outcome, l.Remedy
 		if l.Otherwise != "" && l.Otherwise != l.Outcome {
-			outcome = l.Otherwise + "→" + l.Outcome + " by consent"
+			outcome, remedy = l.Otherwise+"→"+l.Outcome+" by consent", l.Gate.Remedy
 		}
-		row := []string{l.Role, l.Purpose, outcome, l.Rule, l.Reason, where(l.Where)}
+		row := []string{l.Role, l.Purpose, outcome, l.Rule, l.Reason, where(l.Where), remedy}
 		if several {
 			row = append([]string{l.Field}, row...)
 		}

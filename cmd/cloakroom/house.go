@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,15 +19,49 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
-// openHouse opens the data directory that flags, environment and configuration file name. Only errors are logged: these
-// commands speak through their output.
+// openHouse opens the data directory that flags, environment and configuration file name, and makes it if there is none:
+// for commands that bring something in.
 func openHouse(c *cobra.Command) (*house.House, error) {
-	config, err := server.Load(c.Flags(), os.Environ())
+	o, err := houseOptions(c)
 	if err != nil {
 		return nil, err
 	}
+	return house.Open(c.Context(), o)
+}
+
+// lookIntoHouse is openHouse for commands that only look: what is not there is a mistake, and not made.
+func lookIntoHouse(c *cobra.Command) (*house.House, error) {
+	o, err := houseOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	o.Existing = true
+	return house.Open(c.Context(), o)
+}
+
+// tryHouse is for dry runs: it opens what is there without changing it, or else something empty that leaves nothing behind.
+func tryHouse(c *cobra.Command) (h *house.House, empty bool, err error) {
+	o, err := houseOptions(c)
+	if err != nil {
+		return nil, false, err
+	}
+	o.Existing, o.AsIs = true, true
+	h, err = house.Open(c.Context(), o)
+	if errors.Is(err, house.ErrNoDatabase) {
+		h, err = house.Scratch(c.Context(), o.Log)
+		return h, true, err
+	}
+	return h, false, err
+}
+
+// houseOptions logs errors only: these commands speak through their output.
+func houseOptions(c *cobra.Command) (house.Options, error) {
+	config, err := server.Load(c.Flags(), os.Environ())
+	if err != nil {
+		return house.Options{}, err
+	}
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
-	return house.Open(c.Context(), house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
+	return house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log}, nil
 }
 
 // viewer is who a command acts as.
@@ -42,6 +77,9 @@ func (v *viewer) flags(c *cobra.Command, role string) {
 	c.Flags().StringArrayVar(&v.attrs, "attr", nil, "an attribute of the viewer as name=value; repeat a name for a list")
 	c.Flags().StringVar(&v.subject, "subject", "", "the person this viewer is: a subject's UUID, or the id of a record that is a person")
 	_ = c.MarkFlagRequired(role) // fails only for a flag that was not declared
+	complete(c, role, completeRoles)
+	complete(c, "attr", cobra.NoFileCompletions)
+	complete(c, "subject", cobra.NoFileCompletions)
 }
 
 // principal turns the flags into a principal of the schema. Find resolves the subject.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
-	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 )
 
@@ -28,11 +28,15 @@ func newImport() *cobra.Command {
 		Long: `Import a CSV file. RECORDS is what its rows are, as the API names them: contacts, accounts, deals. What the columns mean
 stands in a map (--map, see docs/import.md) or in one of the maps that come along (--preset).
 
-A row is imported whole or rejected whole; rejected rows go to the rejects file with the reason, and to be corrected and
-imported again. Importing a file twice changes nothing the second time. Exit code 1 means that no row was good.`,
+FILE may be - for standard input. A row is imported whole or rejected whole; rejected rows go to the rejects file with the
+reason, and to be corrected and imported again. The rejects file is FILE.rejects.csv, or FILE.rejects-2.csv and so on while
+that is taken; of standard input and pipes rejected rows are only counted unless --rejects names a file. A dry run writes
+nothing but a rejects file named with --rejects. Importing a file twice changes nothing the second time. Exit code 1 means
+that no row was good.`,
 		Example: `  cloakroom import contacts customers.csv --preset customers
   cloakroom import contacts northwind_customers.csv --preset northwind --dry-run
   cloakroom import deals pipeline.csv --preset crm --rejects bad-deals.csv
+  zcat accounts.csv.gz | cloakroom import accounts - --preset crm --rejects bad-accounts.csv
   cloakroom import tickets tickets.csv --map tickets.yaml`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -40,16 +44,21 @@ imported again. Importing a file twice changes nothing the second time. Exit cod
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return importFile(c, f, args[0], args[1]) },
+		ValidArgsFunction: matching(completeRecords),
+		RunE:              func(c *cobra.Command, args []string) error { return importFile(c, f, args[0], args[1]) },
 	}
-	server.PlaceFlags(c.Flags())
+	placeFlags(c)
 	c.Flags().StringVar(&f.mapFile, "map", "", "YAML file that says what the columns mean")
 	c.Flags().StringVar(&f.preset, "preset", "", "a map that comes along: customers, northwind or crm")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing; say what would happen")
-	c.Flags().StringVar(&f.rejects, "rejects", "", "where rejected rows go (default: FILE.rejects.csv)")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing, except the file given with --rejects; say what would happen")
+	c.Flags().StringVar(&f.rejects, "rejects", "", "where rejected rows go; "+noRejects+" only counts them (default: FILE.rejects.csv; in a dry run "+noRejects+")")
 	c.Flags().StringVar(&f.encoding, "encoding", importer.Auto, "auto, utf-8 or latin1")
 	c.Flags().StringVar(&f.delimiter, "delimiter", "auto", "auto, tab, or one character")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	_ = c.MarkFlagFilename("map", "yaml", "yml")
+	complete(c, "preset", completePresets)
+	complete(c, "encoding", oneOf(importer.Auto, importer.UTF8, importer.Latin1))
+	complete(c, "delimiter", oneOf(importer.Auto, "tab", ",", ";", "|"))
 	c.MarkFlagsMutuallyExclusive("map", "preset")
 	c.MarkFlagsOneRequired("map", "preset")
 	return c
@@ -68,41 +77,113 @@ func importFile(c *cobra.Command, f importFlags, records, path string) (err erro
 	if err != nil {
 		return err
 	}
-	src, err := os.Open(path)
+	src, named, err := openInput(c.Context(), path, c.InOrStdin())
 	if err != nil {
-		return fmt.Errorf("read the file: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	h, err := openHouse(c)
+	if !named {
+		path = ""
+	}
+	rejects, err := f.rejectsFile(src, path)
+	if err != nil {
+		return err
+	}
+	h, empty, err := f.open(c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 
-	if f.rejects == "" {
-		f.rejects = path + ".rejects.csv"
-	}
 	show, finish := progress(c.ErrOrStderr(), "importing "+t.Plural)
-	o := importer.Options{Store: h.Gateway.Bulk(), DryRun: f.dryRun, Encoding: f.encoding, Delimiter: f.delimiter,
-		Rejects: importer.RejectsFile(f.rejects), Progress: show}
+	o := importer.Options{Store: h.Gateway.Bulk(), DryRun: f.dryRun, Encoding: f.encoding, Delimiter: f.delimiter, Progress: show}
+	if rejects != nil {
+		o.Rejects = rejects
+	}
 	report, err := importer.Run(c.Context(), plan, src, o)
 	finish()
-	if err != nil && report.Accepted == 0 {
-		return fmt.Errorf("import %s: %w", path, err)
+	if err != nil && report.Accepted == 0 && report.Rejected == 0 {
+		return fmt.Errorf("import %s: %w", cmp.Or(path, "standard input"), err)
 	}
-	return errors.Join(f.show(c, report), err)
+	if empty {
+		report.Notes = append(report.Notes, "there is no database yet: every record is new")
+	}
+	shown := imported{Report: report, input: path}
+	if rejects != nil {
+		shown.RejectsFile, shown.Older = rejects.Written(), rejects.Older()
+	}
+	if failed := f.show(c, shown); err == nil || !errors.Is(failed, errFindings) {
+		err = errors.Join(failed, err)
+	}
+	return err
 }
 
-func (f importFlags) show(c *cobra.Command, r *importer.Report) error {
+// open opens the data directory; in a dry run it changes nothing there, and empty says that there is nothing.
+func (f importFlags) open(c *cobra.Command) (h *house.House, empty bool, err error) {
+	if f.dryRun {
+		return tryHouse(c)
+	}
+	h, err = openHouse(c)
+	return h, false, err
+}
+
+// noRejects is the value of --rejects that only counts.
+const noRejects = "none"
+
+// rejectsFile settles where rejected rows go, before anything is imported; nil: they are only counted. Path is the input's,
+// empty if it has none.
+func (f importFlags) rejectsFile(src *os.File, path string) (*importer.RejectsFile, error) {
+	switch {
+	case f.rejects == noRejects, f.rejects == "" && (f.dryRun || path == ""):
+		return nil, nil
+	case f.rejects == "-":
+		return nil, errors.New("--rejects: name a file: rejected rows are personal data, and standard output may go anywhere")
+	case f.rejects == "":
+		out, err := importer.RejectsBeside(path)
+		if err != nil {
+			return nil, fmt.Errorf("nothing was imported, because rejected rows would have no place to go: %w: name a file elsewhere with --rejects, or only count them with --rejects %s", err, noRejects)
+		}
+		return out, nil
+	}
+	input, err := src.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read the file: %w", err)
+	}
+	out, err := importer.RejectsAt(f.rejects, input, path)
+	if err != nil {
+		return nil, fmt.Errorf("--rejects: %w: name another file; nothing was imported", err)
+	}
+	return out, nil
+}
+
+// imported is the report with the files it left behind.
+type imported struct {
+	*importer.Report
+	RejectsFile string   `json:"rejectsFile,omitempty"`
+	Older       []string `json:"olderRejects,omitempty"`
+	input       string
+}
+
+func (f importFlags) show(c *cobra.Command, r imported) error {
 	if f.json {
 		if err := printJSON(c.OutOrStdout(), r); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprint(c.OutOrStdout(), r); err != nil {
+	} else if _, err := fmt.Fprint(c.OutOrStdout(), r.Report); err != nil {
 		return err
 	}
-	if r.Rejected > 0 {
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "rejected rows and reasons: %s (readable by you only; it repeats the rows)\n", f.rejects)
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...) }
+	switch {
+	case r.RejectsFile != "":
+		say("rejected rows and reasons: %s (readable by you only; it repeats the rows)", r.RejectsFile)
+	case r.Rejected > 0:
+		say("rejected rows were only counted; --rejects FILE keeps them")
+	}
+	if len(r.Older) > 0 {
+		say("kept from before, with personal data in it: %s; delete what you no longer need", strings.Join(r.Older, ", "))
+	}
+	if r.Rejected == 0 && !r.DryRun && !r.Stopped && r.input != "" && importer.IsRejects(r.input) {
+		say("every row of %s is in: delete it, it holds personal data", r.input)
 	}
 	if r.Rejected > 0 && r.Accepted == 0 {
 		return errFindings

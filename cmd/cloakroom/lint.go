@@ -12,6 +12,7 @@ import (
 
 func newLint() *cobra.Command {
 	var format, explain string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "lint [FILE|DIRECTORY]...",
 		Short: "check a schema",
@@ -26,14 +27,21 @@ the schema cloakroom was built with. Exit code 1 means that there are findings.`
   cloakroom lint --explain all`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
+			if asJSON {
+				format = "json"
+			}
 			if explain != "" {
-				return explainRule(c, explain)
+				return explainRule(c, explain, asJSON)
 			}
 			return lint(c, format, args)
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", strings.Join(compiler.Formats, ", "))
+	complete(c, "format", oneOf(compiler.Formats...))
+	c.Flags().BoolVar(&asJSON, "json", false, "the same as --format json; with --explain, the rule as JSON")
+	c.MarkFlagsMutuallyExclusive("format", "json")
 	c.Flags().StringVar(&explain, "explain", "", "explain this `RULE`, or list them: all")
+	complete(c, "explain", completeRules)
 	return c
 }
 
@@ -63,7 +71,20 @@ func lint(c *cobra.Command, format string, args []string) error {
 	return nil
 }
 
-func explainRule(c *cobra.Command, id string) error {
+// rule is a rule of the compiler, for scripts.
+type rule struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Why   string `json:"why"`
+	Fix   string `json:"fix"`
+	Bad   string `json:"bad,omitempty"`
+	Good  string `json:"good,omitempty"`
+}
+
+func explainRule(c *cobra.Command, id string, asJSON bool) error {
+	if asJSON {
+		return explainJSON(c, id)
+	}
 	if id == "all" {
 		rows := [][]string{{"RULE", "WHAT IS WRONG"}}
 		for _, r := range compiler.Rules() {
@@ -73,8 +94,29 @@ func explainRule(c *cobra.Command, id string) error {
 	}
 	text, ok := compiler.Explain(id)
 	if !ok {
-		return fmt.Errorf("there is no rule %q; cloakroom lint --explain all lists them", id)
+		return noRule(id)
 	}
 	_, err := fmt.Fprint(c.OutOrStdout(), text)
 	return err
+}
+
+func noRule(id string) error {
+	return fmt.Errorf("there is no rule %q; cloakroom lint --explain all lists them", id)
+}
+
+func explainJSON(c *cobra.Command, id string) error {
+	all := []rule{}
+	for _, r := range compiler.Rules() {
+		text, ok := compiler.Explain(id)
+		if id == "all" || ok && strings.HasPrefix(text, r.ID+":") {
+			all = append(all, rule(r))
+		}
+	}
+	switch {
+	case id == "all":
+		return printJSON(c.OutOrStdout(), all)
+	case len(all) == 0:
+		return noRule(id)
+	}
+	return printJSON(c.OutOrStdout(), all[0])
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
-	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 )
 
@@ -36,12 +35,14 @@ QUERY may be - to read it from standard input. Exit code 1 means that the answer
   cloakroom query --as MARKETER --purpose MARKETING '{ contacts(first: 3) { nodes { fullName email } } }'
   cloakroom query --as ANALYST --json --purpose ANALYTICS - < question.graphql
   cloakroom query --as CUSTOMER --subject ID --purpose SELF_SERVICE '{ me { contacts { nodes { email } } } }'`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return query(c, f, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(c *cobra.Command, args []string) error { return query(c, f, args[0]) },
 	}
-	server.PlaceFlags(c.Flags())
+	placeFlags(c)
 	f.viewer.flags(c, "as")
 	c.Flags().StringVar(&f.purpose, "purpose", "", "why you ask; needed when the role works for several purposes and QUERY has no @for")
+	complete(c, "purpose", completePurposes("as"))
 	c.Flags().StringVar(&f.variables, "variables", "", "variables as a JSON object")
 	c.Flags().BoolVar(&f.json, "json", false, "print the response as the API sends it")
 	return c
@@ -50,7 +51,7 @@ QUERY may be - to read it from standard input. Exit code 1 means that the answer
 func query(c *cobra.Command, f queryFlags, text string) (err error) {
 	q := house.Question{Query: text, Purpose: f.purpose}
 	if text == "-" {
-		all, err := io.ReadAll(c.InOrStdin())
+		all, err := readAll(c.Context(), c.InOrStdin())
 		if err != nil {
 			return fmt.Errorf("read the query: %w", err)
 		}
@@ -59,7 +60,7 @@ func query(c *cobra.Command, f queryFlags, text string) (err error) {
 	if q.Variables, err = parseVariables(f.variables); err != nil {
 		return err
 	}
-	h, err := openHouse(c)
+	h, err := lookIntoHouse(c)
 	if err != nil {
 		return err
 	}
@@ -118,6 +119,9 @@ func showAnswer(w io.Writer, resp *graphql.Response) error {
 		fmt.Fprintf(&b, "error %v: %s", e.Extensions["code"], e.Message)
 		if len(e.Path) > 0 {
 			fmt.Fprintf(&b, " (at %s)", e.Path)
+		}
+		for _, l := range e.Locations {
+			fmt.Fprintf(&b, " (line %d, column %d)", l.Line, l.Column)
 		}
 		b.WriteByte('\n')
 	}

@@ -27,6 +27,10 @@ requests are taken.`,
 		RunE: serve,
 	}
 	server.Flags(c.Flags())
+	completePlaces(c)
+	complete(c, "log", oneOf("text", "json"))
+	complete(c, "log-level", oneOf("debug", "info", "warn", "error"))
+	complete(c, "identity", oneOf("dev"))
 	return c
 }
 

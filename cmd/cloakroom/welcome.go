@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -17,8 +18,13 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
+type welcomeFlags struct {
+	attrs []string
+	json  bool
+}
+
 func newDevWelcome() *cobra.Command {
-	var attrs []string
+	var f welcomeFlags
 	c := &cobra.Command{
 		Use:   "welcome",
 		Short: "say what to open, whom to be and what to ask",
@@ -26,21 +32,39 @@ func newDevWelcome() *cobra.Command {
 made from the schema. --attr gives the attributes that the roles' conditions look at.`,
 		Example: `  cloakroom dev welcome --demo --attr region=EMEA`,
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return welcome(c, attrs) },
+		RunE:    func(c *cobra.Command, _ []string) error { return welcome(c, f) },
 	}
-	server.PlaceFlags(c.Flags())
+	placeFlags(c)
 	c.Flags().String("listen", server.Default().Listen, "where the server listens or will listen")
-	c.Flags().Bool("demo", false, "load the demo data, once")
-	c.Flags().StringArrayVar(&attrs, "attr", nil, "an attribute of every token as name=value")
+	c.Flags().Bool("demo", false, "load the demo data, once; makes the data directory if there is none")
+	c.Flags().StringArrayVar(&f.attrs, "attr", nil, "an attribute of every token as name=value")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
 
-func welcome(c *cobra.Command, attrs []string) (err error) {
+// greeting is what welcome says.
+type greeting struct {
+	URL   string  `json:"url"`
+	Roles []guest `json:"roles"`
+}
+
+// guest is a role to try.
+type guest struct {
+	issued
+	Description string `json:"description"`
+	Query       string `json:"query,omitempty"` // its first question
+}
+
+func welcome(c *cobra.Command, f welcomeFlags) (err error) {
 	config, err := server.Load(c.Flags(), os.Environ())
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(c)
+	open := lookIntoHouse
+	if config.Demo {
+		open = openHouse
+	}
+	h, err := open(c)
 	if err != nil {
 		return err
 	}
@@ -54,48 +78,64 @@ func welcome(c *cobra.Command, attrs []string) (err error) {
 	if err != nil {
 		return err
 	}
-	url := "http://" + config.Listen
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "Open %s/ in a browser, or ask %s/graphql.\n\nWhom to be (tokens of the development identity, good for 30 days):\n", url, url)
+	g := greeting{URL: "http://" + config.Listen, Roles: []guest{}}
 	for _, role := range h.Schema.Roles {
-		if err := introduce(c, &b, h, dev, role, attrs, url); err != nil {
+		who, ok, err := introduce(c, h, dev, role, f.attrs)
+		if err != nil {
 			return err
 		}
+		if ok {
+			g.Roles = append(g.Roles, who)
+		}
 	}
-	_, err = c.OutOrStdout().Write(b.Bytes())
+	if f.json {
+		return printJSON(c.OutOrStdout(), g)
+	}
+	return g.print(c.OutOrStdout())
+}
+
+func (g greeting) print(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Open %s/ in a browser, or ask %s/graphql.\n\nWhom to be (tokens of the development identity, good for 30 days):\n", g.URL, g.URL)
+	for _, who := range g.Roles {
+		fmt.Fprintf(&b, "\n%s: %s\n  TOKEN=%s\n", who.Role, who.Description, who.Token)
+		if who.Query == "" {
+			continue
+		}
+		body, err := json.Marshal(map[string]string{"query": who.Query})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  curl -s %s/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '%s'\n", g.URL, body)
+	}
+	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// introduce prints a role's token and its first question. A role that only looks at its own data is given somebody to be.
-func introduce(c *cobra.Command, b *bytes.Buffer, h *house.House, dev *identity.Dev, role *ir.Role, attrs []string, url string) error {
+// introduce gives a role a token and its first question. A role that only looks at its own data is given somebody to be;
+// while there is nobody it is left out.
+func introduce(c *cobra.Command, h *house.House, dev *identity.Dev, role *ir.Role, attrs []string) (who guest, ok bool, err error) {
 	subject := uuid.Nil
 	if onlyOwn(h.Schema, role) {
 		var found bool
-		var err error
 		if subject, found, err = h.AnySubject(c.Context()); err != nil || !found {
-			return err
+			return guest{}, false, err
 		}
 	}
 	p, err := identity.Person(role.Name, attrs, subject)
 	if err != nil {
-		return err
+		return guest{}, false, err
 	}
-	token, err := dev.Issue(p, identity.DefaultLife)
-	if err != nil {
-		return err
+	who.Description = oneLine(role.Desc)
+	if who.issued, err = issue(dev, p, identity.DefaultLife); err != nil {
+		return guest{}, false, err
 	}
-	fmt.Fprintf(b, "\n%s: %s\n  TOKEN=%s\n", role.Name, strings.Join(strings.Fields(role.Desc), " "), token)
-	query, ok := h.SampleQuery(role)
-	if !ok {
-		return nil
-	}
-	body, err := json.Marshal(map[string]string{"query": query})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(b, "  curl -s %s/graphql -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '%s'\n", url, body)
-	return nil
+	who.Query, _ = h.SampleQuery(role)
+	return who, true, nil
 }
+
+// oneLine puts a description on one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func onlyOwn(s *ir.Schema, role *ir.Role) bool {
 	own := false

@@ -306,6 +306,9 @@ func columnNullability(s *atlasschema.Schema) map[string]bool {
 	return null
 }
 
+// wayOut is the first step out of a migration that will fail.
+const wayOut = "If there may be such rows, take the migration back with `cloakroom generate --undo`"
+
 // risks are the changes that rows already stored may not survive.
 func risks(m *atlasschema.ModifyTable, before map[string]bool) []string {
 	var notices []string
@@ -314,14 +317,14 @@ func risks(m *atlasschema.ModifyTable, before map[string]bool) []string {
 		case *atlasschema.AddColumn:
 			if !c.C.Type.Null && c.C.Default == nil {
 				notices = append(notices, fmt.Sprintf(
-					"column %s.%s is required and new: the migration fails where the table has rows; give it @default, or make it nullable", m.T.Name, c.C.Name))
+					"column %s.%s is required and new: the migration fails where the table has rows. %s, give the field @default or make it nullable, and generate again", m.T.Name, c.C.Name, wayOut))
 			}
 		case *atlasschema.ModifyColumn:
 			if c.Change.Is(atlasschema.ChangeType) {
 				notices = append(notices, fmt.Sprintf("column %s.%s changes its type: see that stored values fit", m.T.Name, c.To.Name))
 			}
 			if before[m.T.Name+"."+c.From.Name] && !c.To.Type.Null {
-				notices = append(notices, fmt.Sprintf("column %s.%s becomes required: the migration fails where it is null", m.T.Name, c.To.Name))
+				notices = append(notices, fmt.Sprintf("column %s.%s becomes required: the migration fails where it is null. %s, make the field nullable again, and generate again", m.T.Name, c.To.Name, wayOut))
 			}
 		}
 	}

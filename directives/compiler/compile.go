@@ -44,6 +44,7 @@ func Compile(sources []ir.Source) (*ir.Schema, Diagnostics) {
 	c.privacy()
 	c.abstract()
 	c.operations()
+	c.empty()
 	c.unreported()
 	if len(c.found) > 0 {
 		return nil, c.found.sorted()
@@ -121,6 +122,19 @@ func (c *compiler) directives(list ast.DirectiveList, name string) []*ast.Direct
 
 // mentioned reports whether the directive is there at all, well formed or not: a broken one is not also missing.
 func mentioned(list ast.DirectiveList, name string) bool { return list.ForName(name) != nil }
+
+// empty reports a schema that declares nothing to store or to serve.
+func (c *compiler) empty() {
+	s := c.schema
+	if len(c.found) > 0 || len(s.Types)+len(s.Interfaces)+len(s.Unions)+len(s.Queries)+len(s.Mutations) > 0 {
+		return
+	}
+	at := span{}
+	if len(s.Sources) > 0 {
+		at = span{file: newFile(s.Sources[0]), end: 1}
+	}
+	c.report(ruleNoType, at, "the schema declares no type", "declare a type, for example `type Contact @entity { name: String @public(because: \"…\") }`, or name the files that do")
+}
 
 // unreported guards the promise that a schema without findings was fully understood.
 func (c *compiler) unreported() {

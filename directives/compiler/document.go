@@ -1,13 +1,11 @@
 package compiler
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -30,23 +28,6 @@ func (c *compiler) parse(sources []ir.Source) []*ast.SchemaDocument {
 		docs = append(docs, doc)
 	}
 	return docs
-}
-
-func (c *compiler) syntax(f *file, err error) {
-	at, message := span{file: f, end: 1}, err.Error()
-	var e *gqlerror.Error
-	if errors.As(err, &e) {
-		message = e.Message
-		if len(e.Locations) > 0 {
-			at.start = f.offset(e.Locations[0].Line, e.Locations[0].Column)
-			at.end = at.start + 1
-		}
-	}
-	message = strings.TrimSuffix(message, ".")
-	if message != "" {
-		message = strings.ToLower(message[:1]) + message[1:]
-	}
-	c.report(ruleSyntax, at, message, "write GraphQL SDL, for example `type Contact @entity { name: String @public(because: \"…\") }`")
 }
 
 // gather merges extensions into their definitions and finds what is declared twice, not at all, or not supported.

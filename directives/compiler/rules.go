@@ -62,6 +62,7 @@ const (
 	ruleSetNull            = "CLK069"
 	ruleComputed           = "CLK070"
 	ruleImplements         = "CLK071"
+	ruleNoType             = "CLK072"
 )
 
 // rules in order of their numbers.
@@ -124,4 +125,5 @@ var rules = []Rule{
 	{ID: ruleSetNull, Title: "a required edge set to null", Why: "The database could not delete the other record.", Fix: "Make the edge nullable, or choose CASCADE or RESTRICT."},
 	{ID: ruleComputed, Title: "a computed field that cannot be computed", Why: "A computed field is stored texts of the same type, joined.", Fix: "Name stored text fields of the type."},
 	{ID: ruleImplements, Title: "a type that does not implement its interface", Why: "The generated API would not be valid GraphQL.", Fix: "Add the field, or correct its type."},
+	{ID: ruleNoType, Title: "a schema without a type", Why: "A check that had nothing to check would say that all is well: a wrong directory, or files that hold comments alone, pass for a schema without mistakes.", Fix: "Name the files or the directory that hold the types, or declare one."},
 }

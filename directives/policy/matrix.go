@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/cloakroom-crm/cloakroom/directives/ir"
+import (
+	"strings"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+)
 
 // Entry is one cell of a decision matrix: what a role sees of a field for a purpose, and why.
 type Entry struct {
@@ -27,6 +31,20 @@ func Matrix(s *ir.Schema, f *ir.Field) []Entry {
 	return out
 }
 
+// withoutRow explains the rows that a withholding @consent of their type hides.
+func withoutRow(t *ir.Type) Explanation {
+	var to []string
+	for _, c := range t.Consents {
+		if c.Withhold {
+			to = append(to, c.To.Name)
+		}
+	}
+	names := strings.Join(to, " and ")
+	return Explanation{Withhold, "@consent", ReasonConsent,
+		t.Name + " exists with consent to " + names + " only, and the person has not given it.",
+		"Ask the person for consent to " + names + "."}
+}
+
 func entry(f *ir.Field, r Request) Entry {
 	e := Entry{Role: r.Role, Purpose: r.Purpose}
 	if !r.Role.Purposes().Has(r.Purpose) {
@@ -44,6 +62,14 @@ func entry(f *ir.Field, r Request) Entry {
 	e.Outcome, e.Why = c.Outcome, c.Why
 	if c.ByRow() {
 		gated := c.Gated
+		e.Gated = &gated
+	}
+	if rows.Needed != 0 && c.Outcome > Withhold { // stricter than any gate of the field: the row does not exist
+		gated := withoutRow(f.Owner)
+		if field := e.Gated; field != nil && field.Remedy != gated.Remedy {
+			gated.Text += " " + field.Text
+			gated.Remedy += " " + field.Remedy
+		}
 		e.Gated = &gated
 	}
 	for _, any := range append([][]*ir.Condition{rows.Grants}, c.Conditions...) {

@@ -27,6 +27,28 @@ func (s *Store) Migrate(ctx context.Context) (err error) {
 	return s.migrateFrom(ctx, files)
 }
 
+// Version is the migration the database is at, and the one this program is made for. It reads only.
+func (s *Store) Version(ctx context.Context) (have, want int64, err error) {
+	files, err := fs.Sub(migrate.Files, s.name())
+	if err != nil {
+		return 0, 0, err
+	}
+	// The pool is not given to goose, which would close it.
+	db, err := s.migrations()
+	if err != nil {
+		return 0, 0, fmt.Errorf("read version: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	p, err := provider(s.Dialect, db, files)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read version: %w", err)
+	}
+	if have, want, err = p.GetVersions(ctx); err != nil {
+		return 0, 0, fmt.Errorf("read version: %w", err)
+	}
+	return have, want, nil
+}
+
 func (s *Store) migrateFrom(ctx context.Context, files fs.FS) (err error) {
 	db, err := s.migrations()
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -41,4 +43,28 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	s := newStore(dialect.Postgres, stdlib.OpenDBFromPool(pool), func() (*sql.DB, error) { return stdlib.OpenDB(*cfg.ConnConfig), nil })
 	s.Pool = pool
 	return s, nil
+}
+
+// toldOnce is an error in one line that says nothing twice.
+type toldOnce struct {
+	error
+	text string
+}
+
+func (e toldOnce) Error() string { return e.text }
+func (e toldOnce) Unwrap() error { return e.error }
+
+// once shortens what pgx says of a server that does not answer: a line for each address it tried, and a host may have the
+// same one twice.
+func once(err error) error {
+	var lines []string
+	for _, l := range strings.Split(err.Error(), "\n") {
+		if l = strings.TrimSpace(l); l != "" && !slices.Contains(lines, l) {
+			lines = append(lines, l)
+		}
+	}
+	if len(lines) < 2 {
+		return err
+	}
+	return toldOnce{err, lines[0] + " " + strings.Join(lines[1:], "; ")}
 }

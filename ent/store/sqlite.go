@@ -48,10 +48,8 @@ func openSQLite(path string) (*Store, error) {
 }
 
 // private creates the file for its owner alone before SQLite would create it for everyone; its journals inherit the mode.
+// It makes no directory: whoever names one that is not there has mistyped it.
 func private(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

@@ -50,7 +50,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		return nil, err
 	}
 	if err := s.DB.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s database: %w", s.name(), err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open %s database: %w", s.name(), once(err)), s.Close())
 	}
 	return s, nil
 }

@@ -262,6 +262,12 @@ func TestRowsPrintNoValues(t *testing.T) {
 
 func TestSQLiteFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a dir?#%", "test.db")
+	if s, err := Open(context.Background(), "sqlite:"+path); err == nil {
+		t.Errorf("the directory was made (%v)", s.Close())
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s := open(t, "sqlite:"+path)
 	if err := s.Migrate(context.Background()); err != nil {
 		t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -25,44 +23,6 @@ func (p problem) text() string { return p.reason + p.detail }
 // Rejects takes rejected rows: the first Write is the header, each one after it a row. Close ends it.
 type Rejects interface {
 	io.WriteCloser
-}
-
-// RejectsFile returns a Rejects that writes the file at path, once there is something to write: it then replaces what was
-// there as one step, on Close. The file holds personal data, so it can be read by its owner only.
-func RejectsFile(path string) Rejects { return &rejectsFile{path: path} }
-
-type rejectsFile struct {
-	path string
-	tmp  *os.File
-	err  error
-}
-
-func (f *rejectsFile) Write(b []byte) (int, error) {
-	if f.tmp == nil && f.err == nil {
-		// CreateTemp makes the file with mode 0600, and never follows a link that waits at the path.
-		f.tmp, f.err = os.CreateTemp(filepath.Dir(f.path), ".rejects-*")
-	}
-	if f.err != nil {
-		return 0, f.err
-	}
-	return f.tmp.Write(b)
-}
-
-func (f *rejectsFile) Close() error {
-	if f.tmp == nil {
-		return f.err
-	}
-	name := f.tmp.Name()
-	err := f.tmp.Close()
-	if err == nil {
-		err = os.Rename(name, f.path)
-	}
-	if err != nil {
-		_ = os.Remove(name)
-		return fmt.Errorf("write the rejects file: %w", err)
-	}
-	f.tmp = nil
-	return nil
 }
 
 // rejectWriter writes rejected rows as CSV: four columns of ours, then the row as it was in the file, byte for byte. The

@@ -11,6 +11,7 @@ import (
 type Report struct {
 	Entity    string        `json:"entity"`
 	DryRun    bool          `json:"dryRun"`
+	Stopped   bool          `json:"stopped"` // before the end of the file; the counts are of what was read until then
 	Encoding  string        `json:"encoding"`
 	Delimiter string        `json:"delimiter"`
 	Rows      int           `json:"rows"` // rows after the header, blank lines not counted
@@ -68,7 +69,12 @@ func (r *Report) String() string {
 	if r.DryRun {
 		verb = "would import (dry run)"
 	}
-	fmt.Fprintf(&b, "%s %d of %d rows as %s in %s; %d rejected\n", verb, r.Accepted, r.Rows, r.Entity, r.Took.Round(time.Millisecond), r.Rejected)
+	rows := fmt.Sprintf("%d of %d rows", r.Accepted, r.Rows)
+	if r.Stopped {
+		fmt.Fprintf(&b, "stopped after %d rows: ", r.Rows)
+		rows = fmt.Sprintf("%d", r.Accepted)
+	}
+	fmt.Fprintf(&b, "%s %s as %s in %s; %d rejected\n", verb, rows, r.Entity, r.Took.Round(time.Millisecond), r.Rejected)
 	for _, c := range r.Records {
 		if r.DryRun {
 			fmt.Fprintf(&b, "  %-12s %d new, %d known\n", c.Entity, c.Created, c.Unchanged)

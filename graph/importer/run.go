@@ -26,6 +26,9 @@ type Options struct {
 	Batch     int                     // rows in a transaction; 0: 500
 }
 
+// ErrStopped says that the context ended before the file did.
+var ErrStopped = errors.New("interrupted before the end of the file: run the import again to go on")
+
 // Run imports a file. The report is never nil and says how far the import came: the batches before an error are in, and
 // running it again goes on where it stopped.
 func Run(ctx context.Context, p *Plan, src io.ReadSeeker, opt Options) (*Report, error) {
@@ -35,6 +38,10 @@ func Run(ctx context.Context, p *Plan, src io.ReadSeeker, opt Options) (*Report,
 	}
 	r := &run{plan: p, opt: opt, report: newReport(p, opt), ids: map[*ir.Field]map[any]*known{}, lines: map[any]int{}}
 	err := r.all(ctx, src)
+	r.report.Stopped = err != nil
+	if err != nil && ctx.Err() != nil {
+		err = ErrStopped // whatever else was said only repeats it
+	}
 	if opt.Rejects != nil {
 		err = errors.Join(err, opt.Rejects.Close())
 	}

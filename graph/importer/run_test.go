@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -211,39 +209,6 @@ func TestRejectsRepeatTheRowAndImportAgain(t *testing.T) {
 	rep, _ = imports(t, p, store, strings.Replace(want, "nobody", "c@d.de", 1), Options{})
 	if rep.Accepted != 1 || rep.Rejected != 0 || store.one(s.Type("Person"), "externalId", "3")["firstName"] != "Countess" {
 		t.Errorf("the corrected rejects: %v", rep)
-	}
-}
-
-func TestRejectsFileIsPrivate(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f.rejects.csv")
-	f := RejectsFile(path)
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err == nil {
-		t.Error("nothing was rejected, and there is a file")
-	}
-	victim := filepath.Join(dir, "victim")
-	if err := os.WriteFile(victim, []byte("mine"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(victim, path); err != nil {
-		t.Fatal(err)
-	}
-	f = RejectsFile(path)
-	if _, err := f.Write([]byte("row")); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if b, _ := os.ReadFile(victim); string(b) != "mine" {
-		t.Error("a link at the path was followed")
 	}
 }
 

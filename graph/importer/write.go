@@ -15,7 +15,7 @@ func (r *run) write(ctx context.Context, batch []*draft) error {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("import stopped: %w", err)
+		return err
 	}
 	if err := r.resolve(ctx, batch); err != nil {
 		return err

@@ -9,7 +9,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -25,40 +26,117 @@ type Question struct {
 // ErrTwoPurposes says that an operation names another purpose than its sender.
 var ErrTwoPurposes = errors.New("the operation says @for another purpose: leave one of the two out")
 
-// Ask answers a question of the viewer in process, by the same gateway that answers over HTTP.
+// Ask answers a question of the viewer in process, by the same gateway that answers over HTTP. Errors have their place in the
+// question as it was asked.
 func (h *House) Ask(ctx context.Context, viewer policy.Principal, q Question) (*graphql.Response, error) {
-	query, err := withPurpose(q.Query, q.Purpose)
+	query, added, err := h.withPurpose(q.Query, q.Purpose)
 	if err != nil {
 		return nil, err
 	}
-	return h.Gateway.Do(policy.WithPrincipal(ctx, viewer), query, q.Variables), nil
+	resp := h.Gateway.Do(policy.WithPrincipal(ctx, viewer), query, q.Variables)
+	for i, e := range resp.Errors {
+		moved := *e
+		moved.Locations = nil
+		for _, l := range e.Locations {
+			moved.Locations = append(moved.Locations, added.original(l))
+		}
+		resp.Errors[i] = &moved
+	}
+	return resp, nil
 }
 
 var graphqlName = regexp.MustCompile(`^[_A-Za-z][_0-9A-Za-z]*$`)
 
-// withPurpose adds @for to the operations that lack it. What does not parse is returned as it is: the gateway will say
-// what is wrong with it, at the position people see.
-func withPurpose(query, purpose string) (string, error) {
-	if purpose == "" {
-		return query, nil
+// withPurpose adds @for to the operations that lack it, and changes nothing else. What does not parse is returned as it is:
+// the gateway will say what is wrong with it.
+func (h *House) withPurpose(query, purpose string) (string, insertions, error) {
+	switch {
+	case purpose == "":
+		return query, nil, nil
+	case !graphqlName.MatchString(purpose):
+		return "", nil, fmt.Errorf("a purpose is a value of the schema's Purpose enum, for example SALES")
+	case h.Schema.Purpose(purpose) == nil:
+		var have []string
+		for _, p := range h.Schema.Purposes {
+			have = append(have, p.Name)
+		}
+		return "", nil, fmt.Errorf("the schema has no purpose %s; it has %s", purpose, strings.Join(have, ", "))
 	}
-	if !graphqlName.MatchString(purpose) {
-		return "", fmt.Errorf("a purpose is a value of the schema's Purpose enum, for example SALES")
-	}
-	doc, err := parser.ParseQuery(&ast.Source{Input: query})
+	src := &ast.Source{Input: query}
+	doc, err := parser.ParseQuery(src)
 	if err != nil {
-		return query, nil //nolint:nilerr // see above
+		return query, nil, nil //nolint:nilerr // see above
 	}
+	lacking := map[int]bool{} // operations by where they begin, in code points
 	for _, op := range doc.Operations {
 		switch d := op.Directives.ForName("for"); {
 		case d == nil:
-			op.Directives = append(op.Directives, &ast.Directive{Name: "for", Arguments: ast.ArgumentList{
-				{Name: "purpose", Value: &ast.Value{Kind: ast.EnumValue, Raw: purpose}}}})
+			lacking[op.Position.Start] = true
 		case d.Arguments.ForName("purpose") == nil || d.Arguments.ForName("purpose").Value.Raw != purpose:
-			return "", fmt.Errorf("%w (--purpose %s)", ErrTwoPurposes, purpose)
+			return "", nil, fmt.Errorf("%w (--purpose %s)", ErrTwoPurposes, purpose)
 		}
 	}
+	added := places(src, lacking, "@for(purpose: "+purpose+") ")
+	return added.into(query), added, nil
+}
+
+// insertion is text put into a question.
+type insertion struct {
+	at, line, column int // at counts code points, as the lexer does
+	text             string
+}
+
+// insertions are in the order of the text.
+type insertions []insertion
+
+// places finds where a directive of the operations goes: before the brace that opens their selection. An operation that
+// begins with the brace has to say first that it is a query.
+func places(src *ast.Source, operations map[int]bool, directive string) insertions {
+	var out insertions
+	inside, depth := false, 0
+	for l := lexer.New(src); ; {
+		t, err := l.ReadToken()
+		if err != nil || t.Kind == lexer.EOF {
+			return out // it was parsed before, so there is no error
+		}
+		text := directive
+		if operations[t.Pos.Start] {
+			inside, depth = true, 0
+			if t.Kind == lexer.BraceL {
+				text = "query " + directive
+			}
+		}
+		switch {
+		case !inside:
+		case t.Kind == lexer.ParenL: // braces of values are all in here
+			depth++
+		case t.Kind == lexer.ParenR:
+			depth--
+		case t.Kind == lexer.BraceL && depth == 0:
+			inside = false
+			out = append(out, insertion{t.Pos.Start, t.Pos.Line, t.Pos.Column, text})
+		}
+	}
+}
+
+func (in insertions) into(query string) string {
 	var b strings.Builder
-	formatter.NewFormatter(&b).FormatQueryDocument(doc)
-	return b.String(), nil
+	runes, done := []rune(query), 0
+	for _, i := range in {
+		b.WriteString(string(runes[done:i.at]) + i.text)
+		done = i.at
+	}
+	b.WriteString(string(runes[done:]))
+	return b.String()
+}
+
+// original is the place in the question before anything was put in.
+func (in insertions) original(l gqlerror.Location) gqlerror.Location {
+	for _, i := range in {
+		if i.line != l.Line || l.Column < i.column {
+			continue
+		}
+		l.Column = max(i.column, l.Column-len(i.text))
+	}
+	return l
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"entgo.io/ent/dialect"
 
@@ -22,6 +24,7 @@ type Options struct {
 	Data     string // directory of the keys; made with mode 0700
 	Database string // URL, see server.DatabaseURL
 	Existing bool   // fail with ErrNoDatabase where there is none, instead of making one
+	AsIs     bool   // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
 	Log      *slog.Logger
 }
 
@@ -30,16 +33,28 @@ type House struct {
 	Schema  *ir.Schema
 	Gateway *graph.Gateway
 	store   *store.Store
+	scratch string // a directory to remove
 }
 
-// ErrNoDatabase says that there is nothing to read.
-var ErrNoDatabase = errors.New("there is no database: `cloakroom serve` and `cloakroom import` make one; or is --data another directory?")
+// Errors of Open.
+var (
+	ErrNoDatabase = errors.New("there is no database: `cloakroom serve` and `cloakroom import` make one; or is --data another directory?")
+	ErrOlder      = errors.New("the database is older than this program: start `cloakroom serve` once, which brings it up to date")
+	ErrNoParent   = errors.New("only the data directory is made when it is missing: make this one first, or see that --database is spelt right")
+)
 
-// Open opens a data directory, making what is not there yet.
+// Open opens a data directory, making what is not there yet. The directory of a database elsewhere is not made: a path with
+// a typing mistake would become a second, empty database.
 func Open(ctx context.Context, o Options) (*House, error) {
-	if path, ok := file(o.Database); ok && o.Existing {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Stat(o.Data); o.Existing && (err != nil || !info.IsDir()) {
+		return nil, fmt.Errorf("%s: %w", o.Data, ErrNoDatabase)
+	}
+	if path, ok := file(o.Database); ok {
+		if _, err := os.Stat(path); o.Existing && errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w", path, ErrNoDatabase)
+		}
+		if err := parent(path, o.Data); err != nil {
+			return nil, err
 		}
 	}
 	compiled, err := Schema()
@@ -62,6 +77,40 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	return h, nil
 }
 
+// parent refuses a database whose directory is missing, unless making the data directory makes it.
+func parent(path, data string) error {
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	dirAbs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	dataAbs, err := filepath.Abs(data)
+	if err != nil {
+		return err
+	}
+	if dataAbs == dirAbs || strings.HasPrefix(dataAbs, dirAbs+string(filepath.Separator)) {
+		return nil
+	}
+	return fmt.Errorf("there is no directory %s: %w", dir, ErrNoParent)
+}
+
+// Scratch opens an empty house that Close removes without a trace.
+func Scratch(ctx context.Context, log *slog.Logger) (*House, error) {
+	dir, err := os.MkdirTemp("", "cloakroom-") // mode 0700
+	if err != nil {
+		return nil, fmt.Errorf("make a scratch directory: %w", err)
+	}
+	h, err := Open(ctx, Options{Data: dir, Database: "sqlite:" + filepath.Join(dir, "scratch.db"), Log: log})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	h.scratch = dir
+	return h, nil
+}
+
 // settle brings keys and database to where operations can be answered. The key comes before the first migration: whoever
 // finds a database and no key has lost it.
 func (h *House) settle(ctx context.Context, o Options) error {
@@ -75,6 +124,15 @@ func (h *House) settle(ctx context.Context, o Options) error {
 			where = path
 		}
 		return fmt.Errorf("%s: %w", where, ErrNoDatabase)
+	}
+	if o.AsIs && !isNew {
+		have, want, err := h.store.Version(ctx)
+		if err != nil {
+			return err
+		}
+		if have < want {
+			return ErrOlder
+		}
 	}
 	keys, err := graph.LoadKeys(o.Data, isNew)
 	if err != nil {
@@ -101,7 +159,13 @@ func (h *House) isNew(ctx context.Context) (bool, error) {
 }
 
 // Close closes the database.
-func (h *House) Close() error { return h.store.Close() }
+func (h *House) Close() error {
+	err := h.store.Close()
+	if h.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(h.scratch))
+	}
+	return err
+}
 
 // Schema compiles the schema the program was built with.
 func Schema() (*ir.Schema, error) {

@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
@@ -110,6 +111,66 @@ func TestExistingMakesNothing(t *testing.T) {
 	o.Database = postgres.Start(t)
 	if err := open(o); !errors.Is(err, ErrNoDatabase) {
 		t.Errorf("an empty PostgreSQL database: %v", err)
+	}
+}
+
+func TestADatabasesDirectoryIsNotMade(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	o := options(at("data"))
+	o.Database = "sqlite:" + at("typo/x.db")
+	if err := open(o); !errors.Is(err, ErrNoParent) || !strings.Contains(err.Error(), at("typo")) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+	for _, name := range []string{"typo", "data"} {
+		if _, err := os.Stat(at(name)); err == nil {
+			t.Errorf("%s was made", name)
+		}
+	}
+	for data, database := range map[string]string{"a": "a/x.db", "b/c": "b/x.db"} { // what the data directory brings along
+		o := options(at(data))
+		o.Database = "sqlite:" + at(database)
+		if err := open(o); err != nil {
+			t.Errorf("%s in %s: %v", database, data, err)
+		}
+	}
+}
+
+func TestAsItIsMigratesNothing(t *testing.T) {
+	dir := t.TempDir()
+	o := options(dir)
+	if err := open(o); err != nil {
+		t.Fatal(err)
+	}
+	o.Existing, o.AsIs = true, true
+	if err := open(o); err != nil {
+		t.Errorf("a database of today: %v", err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "cloakroom.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec("UPDATE goose_db_version SET version_id = version_id - 1 WHERE version_id > 0")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(o); !errors.Is(err, ErrOlder) {
+		t.Errorf("a database of yesterday: %v, want %v", err, ErrOlder)
+	}
+}
+
+func TestScratchLeavesNothing(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	h, err := Scratch(context.Background(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

@@ -70,13 +70,24 @@ type claims struct {
 
 // Issue makes a token for the principal, good for life.
 func (d *Dev) Issue(p policy.Principal, life time.Duration) (string, error) {
+	token, _, err := d.IssueUntil(p, life)
+	return token, err
+}
+
+// IssueUntil is Issue, and says when the token expires.
+func (d *Dev) IssueUntil(p policy.Principal, life time.Duration) (token string, expires time.Time, err error) {
+	now := d.now()
+	token, err = d.issue(p, now, life)
+	return token, now.Add(life).UTC().Truncate(time.Second), err // as RFC 7519 counts
+}
+
+func (d *Dev) issue(p policy.Principal, now time.Time, life time.Duration) (string, error) {
 	if p.Role == "" {
 		return "", errors.New("make a token: it needs a role")
 	}
 	if life <= 0 {
 		return "", errors.New("make a token: its life must be longer than nothing")
 	}
-	now := d.now()
 	c := claims{
 		Claims: jwt.Claims{Issuer: issuer, Subject: p.ID, Audience: jwt.Audience{audience},
 			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(life))},
