@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate race bench bench-flat bench-micro lint fmt vet check unit postgres
+.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro lint fmt vet check unit postgres
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ unit: ## the tests alone
 N ?= 100000
 gate: ## ask N operations of databases that differ in what is hidden (N=100000)
 	@.ci/with-postgres go test ./graph -run '^TestNonInterference$$' -noninterference.operations $(N) -timeout 0 -v
+
+mutants: ## plant every mistake the gate must catch, one at a time
+	@.ci/with-postgres go test ./graph -run '^TestMutants$$' -mutants all -timeout 0 -v
 
 # Where requests run side by side. The race detector needs cgo, and makes everything some five times slower: the made-up
 # schemas are fewer here, and what runs is the same.

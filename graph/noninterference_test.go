@@ -32,9 +32,8 @@ var (
 // What a viewer can read is found out by a gateway that reads rows one by one, by id: whatever else depends on a value (a
 // filter, an order, a page, a count, a group, a search, a write, an error) is what the gate is about.
 func TestNonInterference(t *testing.T) {
-	for name, edits := range map[string][]string{"crm": nil, "harsher": harsher} {
-		t.Run(name, func(t *testing.T) { interfere(t, *seed, edits, *operations/2) })
-	}
+	t.Run("harsher", func(t *testing.T) { interfere(t, *seed, harsher, *operations/2) })
+	t.Run("crm", func(t *testing.T) { interfere(t, *seed, nil, *operations/2) })
 }
 
 // harsher puts rules where the CRM has none: on keys, lists and the parts of a computed field, by condition and by consent.
@@ -42,6 +41,7 @@ var harsher = []string{
 	contactFirstName, contactFirstName + `
     @access(roles: [SALES_REP, SALES_MANAGER, SUPPORT_AGENT, MARKETER], when: "row.account.region == viewer.region || row.country == 'GB'")`,
 	contactAccount, contactAccount + ` @consent(to: PROFILING, otherwise: WITHHOLD)`,
+	accountCity, accountCity + ` @access(roles: [SALES_REP, SALES_MANAGER, ANALYST])`,
 	`  contacts: [Contact!]!
   deals: [Deal!]!`, `  contacts: [Contact!]! @access(roles: [SALES_MANAGER, SUPPORT_AGENT, CUSTOMER], when: "row.industry != null")
   deals: [Deal!]! @purpose(only: [SALES, SELF_SERVICE])`,
@@ -67,9 +67,11 @@ func (d database) twins(t *testing.T, s *ir.Schema, p *population) twins {
 	return w
 }
 
+const accountCity = `  city: String @length(max: 120) @public(because: "Where the company has its main office.")`
+
 func interfere(t *testing.T, n uint64, edits []string, operations int) {
 	s := rewritten(t, edits...)
-	p := populate(s, rand.New(rand.NewPCG(n, 1)), 7)
+	p := populate(s, rand.New(rand.NewPCG(n, 1)), 9)
 	dbs := databases(t)
 	lite := dbs[0].twins(t, s, p)
 	var pg *twins
@@ -80,18 +82,21 @@ func interfere(t *testing.T, n uint64, edits []string, operations int) {
 	undo := []*undoer{newUndoer(t, lite.one), newUndoer(t, lite.other)}
 	all := viewers(p)
 	p.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	total, exchanged := 0, 0
+	total, exchanged, asked, answered := 0, 0, 0, 0
 	for i, v := range all {
 		share := operations/len(all) + 1
 		g := &gate{t: t, viewer: v, population: p, lite: lite, pg: pg, undo: undo, asker: newAsker(p, p.rnd, v.req)}
 		g.ID = fmt.Sprint("viewer ", i)
 		exchanged += g.run(share)
-		total += share
+		total, asked, answered = total+share, asked+g.asked, answered+g.answered
 		if t.Failed() {
 			break
 		}
 	}
-	t.Logf("%d operations by %d viewers, %d values exchanged", total, len(all), exchanged)
+	t.Logf("%d operations by %d viewers, %d values exchanged; of %d plain questions %d were answered", total, len(all), exchanged, asked, answered)
+	if answered*2 < asked {
+		t.Error("too few questions are answered: the gate checks little")
+	}
 	if exchanged < 10*len(all) {
 		t.Errorf("only %d values are exchanged: the gate checks little", exchanged)
 	}
@@ -125,7 +130,7 @@ func (g *gate) run(n int) int {
 	probes := g.asker.probes()
 	g.population.rnd.Shuffle(len(probes), func(i, j int) { probes[i], probes[j] = probes[j], probes[i] })
 	for i := range n {
-		switch i % 10 {
+		switch i % 12 {
 		case 0, 1:
 			if len(probes) > 0 {
 				g.ask(probes[0], false)
@@ -137,7 +142,9 @@ func (g *gate) run(n int) int {
 			g.ask(g.asker.aggregate(), false)
 		case 6:
 			g.walk()
-		case 7:
+		case 7, 8:
+			g.ask(g.asker.lists(), false)
+		case 9:
 			if q := g.asker.broken(); strings.Contains(q, "mutation") {
 				g.change(q)
 			} else {
@@ -149,9 +156,6 @@ func (g *gate) run(n int) int {
 		if g.t.Failed() {
 			return len(kept)
 		}
-	}
-	if g.asked > 8 && g.answered*3 < g.asked {
-		g.t.Errorf("%s: of %d questions only %d were answered: the gate checks little", g.name, g.asked, g.answered)
 	}
 	return len(kept)
 }
@@ -313,7 +317,7 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 			case f.Kind == ir.ToOne:
 				c.value = p.some(f.Edge.Target).id
 			default:
-				c.value = p.value(f)
+				c.value = p.lookalike(f, req, r.values[f.Column])
 			}
 			all = append(all, c)
 		}
@@ -326,6 +330,19 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 			p.set(t, w, c.r, c.column, c.r.values[c.column])
 		}
 	}
+}
+
+// lookalike is another value of a column, one that its mask shows alike if there is one.
+func (p *population) lookalike(f *ir.Field, req policy.Request, v any) any {
+	var other any
+	masker := policy.NewMasker([]byte("any"))
+	for range 20 {
+		other = p.value(f)
+		if f.Pii == nil || other != v && masker.Mask(f.Pii.Mask, f, req.Purpose, v) == masker.Mask(f.Pii.Mask, f, req.Purpose, other) {
+			break
+		}
+	}
+	return other
 }
 
 // decides reports whether a column says which rows exist: exchanging it mostly shows.

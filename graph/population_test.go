@@ -113,10 +113,14 @@ func (p *population) value(f *ir.Field) any {
 		return n%2 == 0
 	case ir.Decimal:
 		return int64(n*12345 - 9999)
-	case ir.DateTime:
+	case ir.DateTime, ir.Date:
+		if p.decides(f) && p.rnd.IntN(3) > 0 {
+			n /= 3 // a period that began lately: most rows are there
+		}
+		if f.Scalar == ir.Date {
+			return today.Truncate(24*time.Hour).AddDate(0, -n*n, -n)
+		}
 		return today.AddDate(0, -n*n, -n).Add(time.Duration(n) * 1500 * time.Millisecond)
-	case ir.Date:
-		return today.Truncate(24*time.Hour).AddDate(0, -n*n, -n)
 	case ir.EnumScalar:
 		return f.Enum.Values[n%len(f.Enum.Values)].Name
 	}

@@ -276,6 +276,12 @@ func (a *asker) where(t *ir.Type, depth int) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
+// byRow reports whether a field can be asked about where a row lets it be.
+func (a *asker) byRow(f *ir.Field) bool {
+	c := policy.CellOf(f, a.req)
+	return api.Groupable(f) && c.Queryable() && c.ByRow()
+}
+
 func (a *asker) hides(f *ir.Field) bool {
 	c := policy.CellOf(f, a.req)
 	return f.Kind != ir.ID && !c.Queryable()
@@ -316,9 +322,33 @@ func (a *asker) order(t *ir.Type) string {
 	return "[" + strings.Join(terms, ", ") + "]"
 }
 
+// lists asks for all lists at the edges of a type's rows, and what each of their rows leads to.
+func (a *asker) lists() string {
+	var with []*ir.Type
+	for _, t := range a.ir.Entities() {
+		if slices.ContainsFunc(t.Fields, func(f *ir.Field) bool { return f.Kind == ir.ToMany }) {
+			with = append(with, t)
+		}
+	}
+	t := with[a.rnd.IntN(len(with))]
+	inner := []string{"id"}
+	for _, f := range t.Fields {
+		if f.Kind == ir.ToMany {
+			inner = append(inner, f.Name+a.arguments(f.Edge.Target)+" { totalCount nodes "+a.selection(a.api.Types[f.Edge.Target.Name], "", 1)+" }")
+		}
+	}
+	return "query @for(purpose: " + a.req.Purpose.Name + ") { " + t.Plural + " { nodes { " + strings.Join(inner, " ") + " } } }"
+}
+
 // aggregate asks for groups of a type.
 func (a *asker) aggregate() string {
 	t := a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	for range 20 { // mostly of a type where something depends on the row
+		if slices.ContainsFunc(t.Fields, a.byRow) || a.rnd.IntN(8) == 0 {
+			break
+		}
+		t = a.ir.Entities()[a.rnd.IntN(len(a.ir.Entities()))]
+	}
 	var selection []string
 	for _, f := range a.api.Types[api.Aggregate(t)].Fields {
 		if inner := a.figures(t, f, 2); inner != "" {
@@ -334,10 +364,14 @@ func (a *asker) figures(t *ir.Type, f *ast.FieldDefinition, depth int) string {
 		return f.Name
 	}
 	var inner []string
-	for _, sub := range def.Fields {
+	for _, i := range a.rnd.Perm(len(def.Fields)) {
+		sub := def.Fields[i]
 		field := t.Field(sub.Name)
-		if a.rnd.IntN(3) > 0 || a.hides(field) && a.rnd.IntN(8) > 0 {
+		if a.rnd.IntN(3) > 0 && !a.byRow(field) || a.hides(field) && a.rnd.IntN(8) > 0 {
 			continue
+		}
+		if len(inner) > 0 && a.rnd.IntN(4) > 0 { // by one thing mostly: there are few rows to group
+			break
 		}
 		switch {
 		case field.Kind == ir.ToOne && depth > 0:
@@ -370,7 +404,7 @@ func (a *asker) mutation() string {
 	if of := a.byType[t.Name]; a.rnd.IntN(4) > 0 {
 		id = fmt.Sprintf("id: %q", a.one(of))
 	}
-	body := ""
+	var body string
 	switch a.rnd.IntN(6) {
 	case 0:
 		body = api.DeleteField(t) + "(" + id + ") { deletedId }"
