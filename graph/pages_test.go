@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -63,6 +64,34 @@ func (w *world) pages(t testing.TB, order, count, place string, size int) []stri
 			t.Fatal("pages do not end")
 		}
 	}
+}
+
+// Each row of a list has the page of its own edge, also where there are more rows than a page shows.
+func TestPagesOfManyParents(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 5 {
+			account := w.put(t, "Account", map[string]any{"name": fmt.Sprint("Account ", i), "region": "EMEA"})
+			for j := range 4 {
+				w.put(t, "Contact", map[string]any{"firstName": fmt.Sprint(i, " ", j), "account": account, "lastActivityAt": today})
+			}
+		}
+		for page, want := range map[string]string{"first: 1": "0", "last: 1": "3", "first: 2": "0 1", "last: 3": "1 2 3"} {
+			r := w.ask(t, as("SALES_MANAGER"), `query @for(purpose: SALES) { accounts(orderBy: {field: NAME}) { nodes { name contacts(`+page+`) { nodes { firstName account { name } } } } } }`).ok(t)
+			for i := range 5 {
+				var got []string
+				for _, n := range r.at(fmt.Sprint("accounts.nodes.", i, ".contacts.nodes")).([]any) {
+					n := n.(map[string]any)
+					if n["account"].(map[string]any)["name"] != fmt.Sprint("Account ", i) {
+						t.Errorf("%s: somebody of another account", page)
+					}
+					got = append(got, strings.TrimPrefix(n["firstName"].(string), fmt.Sprint(i, " ")))
+				}
+				if strings.Join(got, " ") != want {
+					t.Errorf("%s of account %d: %v, want %s", page, i, got, want)
+				}
+			}
+		}
+	})
 }
 
 // A cursor of another viewer, purpose, list, filter, order or time, and one that was tampered with, get one answer, and

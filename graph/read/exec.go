@@ -126,7 +126,7 @@ func (r *run) fetch(c *connection, last bool) (*results, error) {
 		return res, nil
 	}
 	rows := out[len(out)-1]
-	kept := rows[:0:len(rows)]
+	kept := make([][]cell, 0, len(rows)) // of its own: pages are pieces of rows
 	for from := 0; from < len(rows); {
 		to := len(rows)
 		parent := ""
