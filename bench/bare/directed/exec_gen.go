@@ -493,7 +493,7 @@ type Query {
   contact(id: ID!): Contact @auth(roles: ["MARKETER", "SALES_REP"])
   contacts(first: Int = 25, after: ID, where: ContactWhere): ContactConnection! @auth(roles: ["MARKETER", "SALES_REP"])
   accounts(first: Int = 25, where: AccountWhere): AccountConnection! @auth(roles: ["SALES_REP"])
-  contactsByCountry: [CountryCount!]! @auth(roles: ["ANALYST"])
+  contactsByCountry: [CountryCount!]! @auth(roles: ["ANALYST", "MARKETER"])
 }
 
 input ContactWhere {
@@ -2345,7 +2345,7 @@ func (ec *executionContext) _Query_contactsByCountry(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				roles, err := ec.unmarshalNString2ᚕstringᚄ(ctx, []any{"ANALYST"})
+				roles, err := ec.unmarshalNString2ᚕstringᚄ(ctx, []any{"ANALYST", "MARKETER"})
 				if err != nil {
 					var zeroVal []*model.CountryCount
 					return zeroVal, err

@@ -490,7 +490,7 @@ type Query {
   contact(id: ID!): Contact @auth(roles: ["MARKETER", "SALES_REP"])
   contacts(first: Int = 25, after: ID, where: ContactWhere): ContactConnection! @auth(roles: ["MARKETER", "SALES_REP"])
   accounts(first: Int = 25, where: AccountWhere): AccountConnection! @auth(roles: ["SALES_REP"])
-  contactsByCountry: [CountryCount!]! @auth(roles: ["ANALYST"])
+  contactsByCountry: [CountryCount!]! @auth(roles: ["ANALYST", "MARKETER"])
 }
 
 input ContactWhere {
