@@ -98,6 +98,23 @@ func TestSmallGroups(t *testing.T) {
 	})
 }
 
+// Groups about nobody are told, whatever else there is.
+func TestGroupsAboutNobody(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ids := w.crowd(t, map[string]int{"DE": 3})["DE"]
+		for i := range 5 {
+			w.put(t, "Deal", map[string]any{"name": "no contact", "stage": "PROSPECTING", "amount": int64(i * 10000)})
+		}
+		for _, id := range ids {
+			w.put(t, "Deal", map[string]any{"name": "of a person", "stage": "CLOSED_WON", "contact": id})
+		}
+		r := w.ask(t, as("SALES_MANAGER"), `query @for(purpose: SALES) { dealsAggregate { groupBy { stage } count sum { amount } } }`).ok(t)
+		if groups := r.at("dealsAggregate").([]any); len(groups) != 1 || r.at("dealsAggregate.0.groupBy.stage") != "PROSPECTING" || r.at("dealsAggregate.0.count") != 5.0 || r.at("dealsAggregate.0.sum.amount") != "10" {
+			t.Error(r.raw)
+		}
+	})
+}
+
 // Of two aggregates that differ by few people the second is not answered.
 func TestDifferencing(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

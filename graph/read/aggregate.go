@@ -159,12 +159,15 @@ func (e *Engine) large(t *ir.Type, groups [][]cell) [][]cell {
 			drop(i)
 		}
 	}
-	for len(small) > 0 && hidden < e.minGroup && len(small) < len(groups) {
+	for len(small) > 0 && hidden < e.minGroup {
 		next := -1
-		for i, g := range groups {
-			if !small[i] && (next < 0 || g[aggPeople].n < groups[next][aggPeople].n) {
+		for i, g := range groups { // of those about nobody nothing is worked out
+			if !small[i] && g[aggPeople].n > 0 && (next < 0 || g[aggPeople].n < groups[next][aggPeople].n) {
 				next = i
 			}
+		}
+		if next < 0 { // then the whole is about too few people itself
+			break
 		}
 		drop(next)
 	}
