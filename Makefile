@@ -62,7 +62,7 @@ mutants: ## plant every mistake the gate must catch, one at a time
 # Where requests run side by side. The race detector needs cgo, and makes everything some five times slower: the made-up
 # schemas are fewer here, and what runs is the same.
 race: ## the tests of what runs side by side, with the race detector
-	@RAPID_CHECKS=50 .ci/with-postgres go test -race -timeout 30m ./graph/... ./privacy/... ./server/... ./ent/store/...
+	@RAPID_CHECKS=50 .ci/with-postgres go test -race -short -timeout 60m ./graph/... ./privacy/... ./server/... ./ent/store/...
 
 bench: postgres ## measure against gqlgen, directives and hand-written SQL: docs/performance.md
 	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
