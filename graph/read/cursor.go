@@ -139,23 +139,25 @@ func (c *Cursors) open(s, bind string, terms int, now time.Time) (keyset, error)
 
 // binding digests what a cursor of a connection is bound to, except the viewer.
 func (p *planner) binding(t *ir.Type, where map[string]any, order []orderTerm) string {
-	h := sha256.New()
-	part := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	part(p.req.Role.Name)
-	part(p.req.Purpose.Name)
-	part(t.Name)
 	filter, err := json.Marshal(where)
 	if err != nil {
 		p.fail(errors.New("unreadable filter"))
 	}
-	part(string(filter))
+	parts := []string{p.req.Role.Name, p.req.Purpose.Name, t.Name, string(filter)}
 	for _, o := range order {
-		part(fmt.Sprint(o.field.Name, o.desc))
+		parts = append(parts, fmt.Sprint(o.field.Name, o.desc))
+	}
+	return digest(parts)
+}
+
+// digest hashes parts, each with its length before it, so that no two lists of parts are one text.
+func digest(parts []string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
 	}
 	return string(h.Sum(nil))
 }

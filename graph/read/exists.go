@@ -48,14 +48,9 @@ func (e *Engine) Taken(ctx context.Context, db Querier, s *Session, f *ir.Field,
 		}
 	}
 	lv.selects = []fragment{text("COUNT(*)"), {"COUNT(CASE WHEN " + visible.sql + " THEN 1 END)", visible.args}}
-	st, err := e.build(lv, nil, func(*entsql.Selector) {})
+	found, err := e.look(ctx, db, s, lv)
 	if err != nil {
 		return false, false, err
-	}
-	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
-	found, err := r.query(st, 2)
-	if err != nil {
-		return false, false, fmt.Errorf("compare %s: %w", f.Coordinate(), err)
 	}
 	return found[0][0].n > 0, found[0][1].n > 0, nil
 }
@@ -70,14 +65,20 @@ func (e *Engine) Consented(ctx context.Context, db Querier, s *Session, t *ir.Ty
 
 // any reports whether a level has a row.
 func (e *Engine) any(ctx context.Context, db Querier, s *Session, lv *level) (bool, error) {
+	rows, err := e.look(ctx, db, s, lv)
+	return len(rows) > 0, err
+}
+
+// look runs the statement of a level in somebody else's transaction.
+func (e *Engine) look(ctx context.Context, db Querier, s *Session, lv *level) ([][]cell, error) {
 	st, err := e.build(lv, nil, func(*entsql.Selector) {})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	r := &run{e: e, ctx: ctx, db: standard{db}, session: s}
-	rows, err := r.query(st, 1)
+	rows, err := r.query(st, len(lv.selects))
 	if err != nil {
-		return false, fmt.Errorf("check %s: %w", lv.typ.Name, err)
+		return nil, fmt.Errorf("check %s: %w", lv.typ.Name, err)
 	}
-	return len(rows) > 0, nil
+	return rows, nil
 }

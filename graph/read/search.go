@@ -2,8 +2,6 @@ package read
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -141,14 +139,7 @@ func (q *query) binding(s *Session) string {
 		parts = append(parts, t.Name)
 	}
 	parts = append(append(parts, ""), q.words...)
-	h := sha256.New()
-	for _, part := range parts {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
-	return string(h.Sum(nil)) + s.Principal.ID
+	return digest(parts) + s.Principal.ID
 }
 
 // search plans the rows of one type in which so many words are found.
