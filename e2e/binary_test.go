@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,6 +21,8 @@ import (
 // gateway is a running server of a built binary.
 type gateway struct {
 	binary, data, url string
+	pid               int
+	log               func() string
 }
 
 // run executes a command in dir and fails the test if it fails.
@@ -44,11 +47,18 @@ var readyURL = regexp.MustCompile(`msg=ready url=(\S+)`)
 // serve starts the binary on a free port and stops it with the test.
 func serve(t *testing.T, binary string, args ...string) *gateway {
 	t.Helper()
+	return serveWith(t, binary, nil, args...)
+}
+
+// serveWith is serve with variables in the environment.
+func serveWith(t *testing.T, binary string, environ []string, args ...string) *gateway {
+	t.Helper()
 	g := &gateway{binary: binary, data: t.TempDir()}
 	ctx, stop := context.WithCancel(context.Background())
 	c := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", g.data}, args...)...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 10 * time.Second
+	c.Env = append(os.Environ(), environ...)
 	log, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -56,13 +66,22 @@ func serve(t *testing.T, binary string, args ...string) *gateway {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	g.pid = c.Process.Pid
+	var mu sync.Mutex
 	var lines bytes.Buffer
+	g.log = func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return lines.String()
+	}
 	found := make(chan string, 1)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for s := bufio.NewScanner(log); s.Scan(); {
+			mu.Lock()
 			lines.WriteString(s.Text() + "\n")
+			mu.Unlock()
 			if m := readyURL.FindStringSubmatch(s.Text()); m != nil {
 				found <- m[1]
 			}
@@ -76,13 +95,13 @@ func serve(t *testing.T, binary string, args ...string) *gateway {
 			t.Error("server stopped with", err)
 		}
 		if t.Failed() {
-			t.Logf("server log:\n%s", &lines)
+			t.Logf("server log:\n%s", g.log())
 		}
 	})
 	select {
 	case g.url = <-found:
 	case <-done:
-		t.Fatalf("server stopped:\n%s", &lines)
+		t.Fatalf("server stopped:\n%s", g.log())
 	case <-time.After(30 * time.Second):
 		t.Fatal("server is not ready after 30 s")
 	}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,6 +20,8 @@ func TestAnotherDomain(t *testing.T) {
 	dir := t.TempDir()
 	copyModule(t, root, dir)
 	replaceSchema(t, filepath.Join(dir, "graph/schema"), filepath.Join(root, "directives/compiler/testdata/clinic"))
+	rewrite(t, filepath.Join(dir, "graph/schema/patient.graphqls"), "email: String @pii(", "email: String @unique @pii(") // sealed
+	rewrite(t, filepath.Join(dir, "server/house/open.go"), "Ledger: h.ledger,", "Ledger: h.ledger, IndexBits: 2,")        // most values share an index
 
 	t.Log(run(t, dir, "go", "run", "./directives/codegen/cmd/generate"))
 	binary := filepath.Join(dir, "bin", "cloakroom")
@@ -39,6 +42,27 @@ func TestAnotherDomain(t *testing.T) {
 	if raw, _ := g.post(t, desk, `mutation @for(purpose: TREATMENT) { createPatient(input: {fileNumber: "P-2", givenName: "Eve", familyName: "Else", clinic: "south"}) { patient { id } } }`); !strings.Contains(raw, "FORBIDDEN") {
 		t.Error("the front desk of one clinic files patients of another", raw)
 	}
+	// Sealed and unique: an address is taken in whatever case, and only for whom they see; another one is not, whatever its index.
+	admit := func(no, clinic, email string) string {
+		raw, _ := g.post(t, g.token(t, "--role", "FRONT_DESK", "--attr", "clinic="+clinic), fmt.Sprintf(`mutation @for(purpose: TREATMENT) { createPatient(input: {fileNumber: %q, givenName: "X", familyName: "Y", clinic: %q, email: %q}) { patient { id } } }`, no, clinic, email))
+		return raw
+	}
+	for n := range 12 {
+		if raw := admit(fmt.Sprint("N-", n), "north", fmt.Sprintf("n%d@example.com", n)); strings.Contains(raw, "errors") {
+			t.Error(raw)
+		}
+	}
+	if raw := admit("P-3", "north", "ADA@example.COM"); !strings.Contains(raw, "CONFLICT") {
+		t.Error("one address for two patients", raw)
+	}
+	if raw := admit("P-4", "east", "ada@example.com"); strings.Contains(raw, "errors") {
+		t.Error("a clinic is told about a patient of another", raw)
+	}
+	importPatients(t, g, 40)
+	if raw, data := g.post(t, desk, `query @for(purpose: TREATMENT) { patients(where: {email: {in: ["N7@example.com", "i3@example.com"]}}) { totalCount nodes { email } } }`); dig(data, "patients", "totalCount") != 2.0 {
+		t.Error("found by a sealed address", raw)
+	}
+
 	physician := g.token(t, "--role", "PHYSICIAN", "--attr", "clinic=north")
 	visit := fmt.Sprintf(`mutation { createVisit(input: {patientId: %q, startsAt: "2026-01-05T09:00:00Z", reason: "cough", findings: "a cold", status: DONE}) { visit { id } } }`, patient)
 	if raw, _ := g.post(t, physician, visit); !strings.Contains(raw, "FORBIDDEN") {
@@ -77,6 +101,44 @@ func TestAnotherDomain(t *testing.T) {
 	}
 	if raw, data = g.post(t, self, `{ me { patients { nodes { givenName birthDate visits { nodes { findings } } } } } rooms { totalCount } }`); dig(data, "me", "patients", "nodes", 0, "birthDate") != "1990-12-10" || dig(data, "me", "patients", "nodes", 0, "visits", "nodes", 0, "findings") != "a cold" {
 		t.Error("a patient reads their own file", raw)
+	}
+}
+
+// importPatients imports patients with addresses twice, keyed by the address: the second time nothing is new.
+func importPatients(t *testing.T, g *gateway, n int) {
+	t.Helper()
+	dir := t.TempDir()
+	text := "no,mail\n"
+	for i := range n {
+		text += fmt.Sprintf("I-%d,i%d@example.com\n", i, i)
+	}
+	text += "I-99,I0@EXAMPLE.com\n" // the first one again
+	for name, text := range map[string]string{"people.csv": text, "map.yaml": "entity: Patient\nkey: fileNumber\nfields:\n  fileNumber: no\n  email: mail\n  givenName: {value: X}\n  familyName: {value: Y}\n  clinic: {value: north}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		out := run(t, dir, g.binary, "import", "patients", "people.csv", "--map", "map.yaml", "--data", g.data, "--rejects", "none", "--json")
+		var report struct{ Accepted, Rejected int }
+		if err := json.Unmarshal([]byte(out[strings.Index(out, "{"):strings.LastIndex(out, "}")+1]), &report); err != nil || report.Accepted != n || report.Rejected != 1 {
+			t.Errorf("%+v %v %s", report, err, out)
+		}
+	}
+}
+
+// rewrite replaces a text in a file, where it occurs once.
+func rewrite(t *testing.T, path, old, new string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), old) != 1 {
+		t.Fatalf("%s does not have %q once", path, old)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

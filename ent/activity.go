@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -22,6 +23,8 @@ type Activity struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
+	// SealedBy holds the value of the "sealed_by" field.
+	SealedBy *uuid.UUID `json:"sealed_by,omitempty"`
 	// Type holds the value of the "type" field.
 	Type activity.Type `json:"type,omitempty"`
 	// OccurredAt holds the value of the "occurred_at" field.
@@ -30,10 +33,10 @@ type Activity struct {
 	DurationMinutes *int64 `json:"duration_minutes,omitempty"`
 	// Direction holds the value of the "direction" field.
 	Direction *activity.Direction `json:"direction,omitempty"`
-	// Title holds the value of the "title" field.
-	Title *string `json:"-"`
-	// Summary holds the value of the "summary" field.
-	Summary *string `json:"-"`
+	// TitleSealed holds the value of the "title_sealed" field.
+	TitleSealed seal.Cell `json:"-"`
+	// SummarySealed holds the value of the "summary_sealed" field.
+	SummarySealed seal.Cell `json:"-"`
 	// ContactID holds the value of the "contact_id" field.
 	ContactID *uuid.UUID `json:"contact_id,omitempty"`
 	// LeadID holds the value of the "lead_id" field.
@@ -129,11 +132,13 @@ func (*Activity) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case activity.FieldContactID, activity.FieldLeadID, activity.FieldAccountID, activity.FieldDealID, activity.FieldPerformedByID:
+		case activity.FieldSealedBy, activity.FieldContactID, activity.FieldLeadID, activity.FieldAccountID, activity.FieldDealID, activity.FieldPerformedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case activity.FieldTitleSealed, activity.FieldSummarySealed:
+			values[i] = new(seal.Cell)
 		case activity.FieldDurationMinutes:
 			values[i] = new(sql.NullInt64)
-		case activity.FieldType, activity.FieldDirection, activity.FieldTitle, activity.FieldSummary:
+		case activity.FieldType, activity.FieldDirection:
 			values[i] = new(sql.NullString)
 		case activity.FieldOccurredAt, activity.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -159,6 +164,13 @@ func (_m *Activity) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field id", values[i])
 			} else if value != nil {
 				_m.ID = *value
+			}
+		case activity.FieldSealedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_by", values[i])
+			} else if value.Valid {
+				_m.SealedBy = new(uuid.UUID)
+				*_m.SealedBy = *value.S.(*uuid.UUID)
 			}
 		case activity.FieldType:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -186,19 +198,17 @@ func (_m *Activity) assignValues(columns []string, values []any) error {
 				_m.Direction = new(activity.Direction)
 				*_m.Direction = activity.Direction(value.String)
 			}
-		case activity.FieldTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field title", values[i])
-			} else if value.Valid {
-				_m.Title = new(string)
-				*_m.Title = value.String
+		case activity.FieldTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field title_sealed", values[i])
+			} else if value != nil {
+				_m.TitleSealed = *value
 			}
-		case activity.FieldSummary:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field summary", values[i])
-			} else if value.Valid {
-				_m.Summary = new(string)
-				*_m.Summary = value.String
+		case activity.FieldSummarySealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field summary_sealed", values[i])
+			} else if value != nil {
+				_m.SummarySealed = *value
 			}
 		case activity.FieldContactID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {

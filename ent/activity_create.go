@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -24,6 +25,20 @@ type ActivityCreate struct {
 	config
 	mutation *ActivityMutation
 	hooks    []Hook
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_c *ActivityCreate) SetSealedBy(v uuid.UUID) *ActivityCreate {
+	_c.mutation.SetSealedBy(v)
+	return _c
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_c *ActivityCreate) SetNillableSealedBy(v *uuid.UUID) *ActivityCreate {
+	if v != nil {
+		_c.SetSealedBy(*v)
+	}
+	return _c
 }
 
 // SetType sets the "type" field.
@@ -74,30 +89,30 @@ func (_c *ActivityCreate) SetNillableDirection(v *activity.Direction) *ActivityC
 	return _c
 }
 
-// SetTitle sets the "title" field.
-func (_c *ActivityCreate) SetTitle(v string) *ActivityCreate {
-	_c.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_c *ActivityCreate) SetTitleSealed(v seal.Cell) *ActivityCreate {
+	_c.mutation.SetTitleSealed(v)
 	return _c
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_c *ActivityCreate) SetNillableTitle(v *string) *ActivityCreate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_c *ActivityCreate) SetNillableTitleSealed(v *seal.Cell) *ActivityCreate {
 	if v != nil {
-		_c.SetTitle(*v)
+		_c.SetTitleSealed(*v)
 	}
 	return _c
 }
 
-// SetSummary sets the "summary" field.
-func (_c *ActivityCreate) SetSummary(v string) *ActivityCreate {
-	_c.mutation.SetSummary(v)
+// SetSummarySealed sets the "summary_sealed" field.
+func (_c *ActivityCreate) SetSummarySealed(v seal.Cell) *ActivityCreate {
+	_c.mutation.SetSummarySealed(v)
 	return _c
 }
 
-// SetNillableSummary sets the "summary" field if the given value is not nil.
-func (_c *ActivityCreate) SetNillableSummary(v *string) *ActivityCreate {
+// SetNillableSummarySealed sets the "summary_sealed" field if the given value is not nil.
+func (_c *ActivityCreate) SetNillableSummarySealed(v *seal.Cell) *ActivityCreate {
 	if v != nil {
-		_c.SetSummary(*v)
+		_c.SetSummarySealed(*v)
 	}
 	return _c
 }
@@ -412,6 +427,10 @@ func (_c *ActivityCreate) createSpec() (*Activity, *sqlgraph.CreateSpec) {
 		_node.ID = id
 		_spec.ID.Value = &id
 	}
+	if value, ok := _c.mutation.SealedBy(); ok {
+		_spec.SetField(activity.FieldSealedBy, field.TypeUUID, value)
+		_node.SealedBy = &value
+	}
 	if value, ok := _c.mutation.GetType(); ok {
 		_spec.SetField(activity.FieldType, field.TypeEnum, value)
 		_node.Type = value
@@ -428,13 +447,13 @@ func (_c *ActivityCreate) createSpec() (*Activity, *sqlgraph.CreateSpec) {
 		_spec.SetField(activity.FieldDirection, field.TypeEnum, value)
 		_node.Direction = &value
 	}
-	if value, ok := _c.mutation.Title(); ok {
-		_spec.SetField(activity.FieldTitle, field.TypeString, value)
-		_node.Title = &value
+	if value, ok := _c.mutation.TitleSealed(); ok {
+		_spec.SetField(activity.FieldTitleSealed, field.TypeBytes, value)
+		_node.TitleSealed = value
 	}
-	if value, ok := _c.mutation.Summary(); ok {
-		_spec.SetField(activity.FieldSummary, field.TypeString, value)
-		_node.Summary = &value
+	if value, ok := _c.mutation.SummarySealed(); ok {
+		_spec.SetField(activity.FieldSummarySealed, field.TypeBytes, value)
+		_node.SummarySealed = value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(activity.FieldCreatedAt, field.TypeTime, value)

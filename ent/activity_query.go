@@ -444,12 +444,12 @@ func (_q *ActivityQuery) WithPerformedByEdge(opts ...func(*UserQuery)) *Activity
 // Example:
 //
 //	var v []struct {
-//		Type activity.Type `json:"type,omitempty"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.Activity.Query().
-//		GroupBy(activity.FieldType).
+//		GroupBy(activity.FieldSealedBy).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *ActivityQuery) GroupBy(field string, fields ...string) *ActivityGroupBy {
@@ -467,11 +467,11 @@ func (_q *ActivityQuery) GroupBy(field string, fields ...string) *ActivityGroupB
 // Example:
 //
 //	var v []struct {
-//		Type activity.Type `json:"type,omitempty"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //	}
 //
 //	client.Activity.Query().
-//		Select(activity.FieldType).
+//		Select(activity.FieldSealedBy).
 //		Scan(ctx, &v)
 func (_q *ActivityQuery) Select(fields ...string) *ActivitySelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)

@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -31,6 +32,26 @@ type ActivityUpdate struct {
 // Where appends a list predicates to the ActivityUpdate builder.
 func (_u *ActivityUpdate) Where(ps ...predicate.Activity) *ActivityUpdate {
 	_u.mutation.Where(ps...)
+	return _u
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_u *ActivityUpdate) SetSealedBy(v uuid.UUID) *ActivityUpdate {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *ActivityUpdate) SetNillableSealedBy(v *uuid.UUID) *ActivityUpdate {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *ActivityUpdate) ClearSealedBy() *ActivityUpdate {
+	_u.mutation.ClearSealedBy()
 	return _u
 }
 
@@ -109,43 +130,43 @@ func (_u *ActivityUpdate) ClearDirection() *ActivityUpdate {
 	return _u
 }
 
-// SetTitle sets the "title" field.
-func (_u *ActivityUpdate) SetTitle(v string) *ActivityUpdate {
-	_u.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *ActivityUpdate) SetTitleSealed(v seal.Cell) *ActivityUpdate {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *ActivityUpdate) SetNillableTitle(v *string) *ActivityUpdate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *ActivityUpdate) SetNillableTitleSealed(v *seal.Cell) *ActivityUpdate {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *ActivityUpdate) ClearTitle() *ActivityUpdate {
-	_u.mutation.ClearTitle()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *ActivityUpdate) ClearTitleSealed() *ActivityUpdate {
+	_u.mutation.ClearTitleSealed()
 	return _u
 }
 
-// SetSummary sets the "summary" field.
-func (_u *ActivityUpdate) SetSummary(v string) *ActivityUpdate {
-	_u.mutation.SetSummary(v)
+// SetSummarySealed sets the "summary_sealed" field.
+func (_u *ActivityUpdate) SetSummarySealed(v seal.Cell) *ActivityUpdate {
+	_u.mutation.SetSummarySealed(v)
 	return _u
 }
 
-// SetNillableSummary sets the "summary" field if the given value is not nil.
-func (_u *ActivityUpdate) SetNillableSummary(v *string) *ActivityUpdate {
+// SetNillableSummarySealed sets the "summary_sealed" field if the given value is not nil.
+func (_u *ActivityUpdate) SetNillableSummarySealed(v *seal.Cell) *ActivityUpdate {
 	if v != nil {
-		_u.SetSummary(*v)
+		_u.SetSummarySealed(*v)
 	}
 	return _u
 }
 
-// ClearSummary clears the value of the "summary" field.
-func (_u *ActivityUpdate) ClearSummary() *ActivityUpdate {
-	_u.mutation.ClearSummary()
+// ClearSummarySealed clears the value of the "summary_sealed" field.
+func (_u *ActivityUpdate) ClearSummarySealed() *ActivityUpdate {
+	_u.mutation.ClearSummarySealed()
 	return _u
 }
 
@@ -433,6 +454,12 @@ func (_u *ActivityUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(activity.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(activity.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.GetType(); ok {
 		_spec.SetField(activity.FieldType, field.TypeEnum, value)
 	}
@@ -454,17 +481,17 @@ func (_u *ActivityUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DirectionCleared() {
 		_spec.ClearField(activity.FieldDirection, field.TypeEnum)
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(activity.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(activity.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(activity.FieldTitle, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(activity.FieldTitleSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Summary(); ok {
-		_spec.SetField(activity.FieldSummary, field.TypeString, value)
+	if value, ok := _u.mutation.SummarySealed(); ok {
+		_spec.SetField(activity.FieldSummarySealed, field.TypeBytes, value)
 	}
-	if _u.mutation.SummaryCleared() {
-		_spec.ClearField(activity.FieldSummary, field.TypeString)
+	if _u.mutation.SummarySealedCleared() {
+		_spec.ClearField(activity.FieldSummarySealed, field.TypeBytes)
 	}
 	if _u.mutation.ContactEdgeCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -631,6 +658,26 @@ type ActivityUpdateOne struct {
 	mutation *ActivityMutation
 }
 
+// SetSealedBy sets the "sealed_by" field.
+func (_u *ActivityUpdateOne) SetSealedBy(v uuid.UUID) *ActivityUpdateOne {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *ActivityUpdateOne) SetNillableSealedBy(v *uuid.UUID) *ActivityUpdateOne {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *ActivityUpdateOne) ClearSealedBy() *ActivityUpdateOne {
+	_u.mutation.ClearSealedBy()
+	return _u
+}
+
 // SetType sets the "type" field.
 func (_u *ActivityUpdateOne) SetType(v activity.Type) *ActivityUpdateOne {
 	_u.mutation.SetType(v)
@@ -706,43 +753,43 @@ func (_u *ActivityUpdateOne) ClearDirection() *ActivityUpdateOne {
 	return _u
 }
 
-// SetTitle sets the "title" field.
-func (_u *ActivityUpdateOne) SetTitle(v string) *ActivityUpdateOne {
-	_u.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *ActivityUpdateOne) SetTitleSealed(v seal.Cell) *ActivityUpdateOne {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *ActivityUpdateOne) SetNillableTitle(v *string) *ActivityUpdateOne {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *ActivityUpdateOne) SetNillableTitleSealed(v *seal.Cell) *ActivityUpdateOne {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *ActivityUpdateOne) ClearTitle() *ActivityUpdateOne {
-	_u.mutation.ClearTitle()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *ActivityUpdateOne) ClearTitleSealed() *ActivityUpdateOne {
+	_u.mutation.ClearTitleSealed()
 	return _u
 }
 
-// SetSummary sets the "summary" field.
-func (_u *ActivityUpdateOne) SetSummary(v string) *ActivityUpdateOne {
-	_u.mutation.SetSummary(v)
+// SetSummarySealed sets the "summary_sealed" field.
+func (_u *ActivityUpdateOne) SetSummarySealed(v seal.Cell) *ActivityUpdateOne {
+	_u.mutation.SetSummarySealed(v)
 	return _u
 }
 
-// SetNillableSummary sets the "summary" field if the given value is not nil.
-func (_u *ActivityUpdateOne) SetNillableSummary(v *string) *ActivityUpdateOne {
+// SetNillableSummarySealed sets the "summary_sealed" field if the given value is not nil.
+func (_u *ActivityUpdateOne) SetNillableSummarySealed(v *seal.Cell) *ActivityUpdateOne {
 	if v != nil {
-		_u.SetSummary(*v)
+		_u.SetSummarySealed(*v)
 	}
 	return _u
 }
 
-// ClearSummary clears the value of the "summary" field.
-func (_u *ActivityUpdateOne) ClearSummary() *ActivityUpdateOne {
-	_u.mutation.ClearSummary()
+// ClearSummarySealed clears the value of the "summary_sealed" field.
+func (_u *ActivityUpdateOne) ClearSummarySealed() *ActivityUpdateOne {
+	_u.mutation.ClearSummarySealed()
 	return _u
 }
 
@@ -1060,6 +1107,12 @@ func (_u *ActivityUpdateOne) sqlSave(ctx context.Context) (_node *Activity, err 
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(activity.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(activity.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.GetType(); ok {
 		_spec.SetField(activity.FieldType, field.TypeEnum, value)
 	}
@@ -1081,17 +1134,17 @@ func (_u *ActivityUpdateOne) sqlSave(ctx context.Context) (_node *Activity, err 
 	if _u.mutation.DirectionCleared() {
 		_spec.ClearField(activity.FieldDirection, field.TypeEnum)
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(activity.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(activity.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(activity.FieldTitle, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(activity.FieldTitleSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Summary(); ok {
-		_spec.SetField(activity.FieldSummary, field.TypeString, value)
+	if value, ok := _u.mutation.SummarySealed(); ok {
+		_spec.SetField(activity.FieldSummarySealed, field.TypeBytes, value)
 	}
-	if _u.mutation.SummaryCleared() {
-		_spec.ClearField(activity.FieldSummary, field.TypeString)
+	if _u.mutation.SummarySealedCleared() {
+		_spec.ClearField(activity.FieldSummarySealed, field.TypeBytes)
 	}
 	if _u.mutation.ContactEdgeCleared() {
 		edge := &sqlgraph.EdgeSpec{

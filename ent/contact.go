@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -27,40 +28,52 @@ type Contact struct {
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
 	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
-	// FirstName holds the value of the "first_name" field.
-	FirstName *string `json:"-"`
-	// LastName holds the value of the "last_name" field.
-	LastName *string `json:"-"`
-	// Birthday holds the value of the "birthday" field.
-	Birthday *time.Time `json:"-"`
-	// Email holds the value of the "email" field.
-	Email *string `json:"-"`
-	// Phone holds the value of the "phone" field.
-	Phone *string `json:"-"`
-	// Mobile holds the value of the "mobile" field.
-	Mobile *string `json:"-"`
-	// Fax holds the value of the "fax" field.
-	Fax *string `json:"-"`
-	// Street holds the value of the "street" field.
-	Street *string `json:"-"`
-	// City holds the value of the "city" field.
-	City *string `json:"-"`
-	// PostalCode holds the value of the "postal_code" field.
-	PostalCode *string `json:"-"`
-	// State holds the value of the "state" field.
-	State *string `json:"-"`
+	// FirstNameSealed holds the value of the "first_name_sealed" field.
+	FirstNameSealed seal.Cell `json:"-"`
+	// LastNameSealed holds the value of the "last_name_sealed" field.
+	LastNameSealed seal.Cell `json:"-"`
+	// LastNameIndex holds the value of the "last_name_index" field.
+	LastNameIndex *int64 `json:"last_name_index,omitempty"`
+	// BirthdaySealed holds the value of the "birthday_sealed" field.
+	BirthdaySealed seal.Cell `json:"-"`
+	// EmailSealed holds the value of the "email_sealed" field.
+	EmailSealed seal.Cell `json:"-"`
+	// EmailIndex holds the value of the "email_index" field.
+	EmailIndex *int64 `json:"email_index,omitempty"`
+	// PhoneSealed holds the value of the "phone_sealed" field.
+	PhoneSealed seal.Cell `json:"-"`
+	// PhoneIndex holds the value of the "phone_index" field.
+	PhoneIndex *int64 `json:"phone_index,omitempty"`
+	// MobileSealed holds the value of the "mobile_sealed" field.
+	MobileSealed seal.Cell `json:"-"`
+	// MobileIndex holds the value of the "mobile_index" field.
+	MobileIndex *int64 `json:"mobile_index,omitempty"`
+	// FaxSealed holds the value of the "fax_sealed" field.
+	FaxSealed seal.Cell `json:"-"`
+	// StreetSealed holds the value of the "street_sealed" field.
+	StreetSealed seal.Cell `json:"-"`
+	// CitySealed holds the value of the "city_sealed" field.
+	CitySealed seal.Cell `json:"-"`
+	// CityIndex holds the value of the "city_index" field.
+	CityIndex *int64 `json:"city_index,omitempty"`
+	// PostalCodeSealed holds the value of the "postal_code_sealed" field.
+	PostalCodeSealed seal.Cell `json:"-"`
+	// PostalCodeIndex holds the value of the "postal_code_index" field.
+	PostalCodeIndex *int64 `json:"postal_code_index,omitempty"`
+	// StateSealed holds the value of the "state_sealed" field.
+	StateSealed seal.Cell `json:"-"`
 	// Country holds the value of the "country" field.
 	Country *string `json:"-"`
 	// Region holds the value of the "region" field.
 	Region *string `json:"-"`
-	// JobTitle holds the value of the "job_title" field.
-	JobTitle *string `json:"-"`
+	// JobTitleSealed holds the value of the "job_title_sealed" field.
+	JobTitleSealed seal.Cell `json:"-"`
 	// PreferredLanguage holds the value of the "preferred_language" field.
 	PreferredLanguage *string `json:"-"`
-	// Notes holds the value of the "notes" field.
-	Notes *string `json:"-"`
-	// AccessibilityNeeds holds the value of the "accessibility_needs" field.
-	AccessibilityNeeds *string `json:"-"`
+	// NotesSealed holds the value of the "notes_sealed" field.
+	NotesSealed seal.Cell `json:"-"`
+	// AccessibilityNeedsSealed holds the value of the "accessibility_needs_sealed" field.
+	AccessibilityNeedsSealed seal.Cell `json:"-"`
 	// LifecycleStage holds the value of the "lifecycle_stage" field.
 	LifecycleStage *contact.LifecycleStage `json:"-"`
 	// SubscribedAt holds the value of the "subscribed_at" field.
@@ -125,11 +138,13 @@ func (*Contact) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case contact.FieldAccountID, contact.FieldOwnerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case contact.FieldPrivacyState, contact.FieldExternalIDInstance, contact.FieldLeadScore:
+		case contact.FieldFirstNameSealed, contact.FieldLastNameSealed, contact.FieldBirthdaySealed, contact.FieldEmailSealed, contact.FieldPhoneSealed, contact.FieldMobileSealed, contact.FieldFaxSealed, contact.FieldStreetSealed, contact.FieldCitySealed, contact.FieldPostalCodeSealed, contact.FieldStateSealed, contact.FieldJobTitleSealed, contact.FieldNotesSealed, contact.FieldAccessibilityNeedsSealed:
+			values[i] = new(seal.Cell)
+		case contact.FieldPrivacyState, contact.FieldExternalIDInstance, contact.FieldLastNameIndex, contact.FieldEmailIndex, contact.FieldPhoneIndex, contact.FieldMobileIndex, contact.FieldCityIndex, contact.FieldPostalCodeIndex, contact.FieldLeadScore:
 			values[i] = new(sql.NullInt64)
-		case contact.FieldExternalID, contact.FieldFirstName, contact.FieldLastName, contact.FieldEmail, contact.FieldPhone, contact.FieldMobile, contact.FieldFax, contact.FieldStreet, contact.FieldCity, contact.FieldPostalCode, contact.FieldState, contact.FieldCountry, contact.FieldRegion, contact.FieldJobTitle, contact.FieldPreferredLanguage, contact.FieldNotes, contact.FieldAccessibilityNeeds, contact.FieldLifecycleStage:
+		case contact.FieldExternalID, contact.FieldCountry, contact.FieldRegion, contact.FieldPreferredLanguage, contact.FieldLifecycleStage:
 			values[i] = new(sql.NullString)
-		case contact.FieldBirthday, contact.FieldSubscribedAt, contact.FieldLastActivityAt, contact.FieldScoredAt, contact.FieldCreatedAt, contact.FieldUpdatedAt:
+		case contact.FieldSubscribedAt, contact.FieldLastActivityAt, contact.FieldScoredAt, contact.FieldCreatedAt, contact.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
 		case contact.FieldID, contact.FieldSubjectID:
 			values[i] = new(uuid.UUID)
@@ -179,82 +194,113 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalIDInstance = value.Int64
 			}
-		case contact.FieldFirstName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field first_name", values[i])
-			} else if value.Valid {
-				_m.FirstName = new(string)
-				*_m.FirstName = value.String
+		case contact.FieldFirstNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field first_name_sealed", values[i])
+			} else if value != nil {
+				_m.FirstNameSealed = *value
 			}
-		case contact.FieldLastName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field last_name", values[i])
-			} else if value.Valid {
-				_m.LastName = new(string)
-				*_m.LastName = value.String
+		case contact.FieldLastNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field last_name_sealed", values[i])
+			} else if value != nil {
+				_m.LastNameSealed = *value
 			}
-		case contact.FieldBirthday:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field birthday", values[i])
+		case contact.FieldLastNameIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field last_name_index", values[i])
 			} else if value.Valid {
-				_m.Birthday = new(time.Time)
-				*_m.Birthday = value.Time
+				_m.LastNameIndex = new(int64)
+				*_m.LastNameIndex = value.Int64
 			}
-		case contact.FieldEmail:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field email", values[i])
-			} else if value.Valid {
-				_m.Email = new(string)
-				*_m.Email = value.String
+		case contact.FieldBirthdaySealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field birthday_sealed", values[i])
+			} else if value != nil {
+				_m.BirthdaySealed = *value
 			}
-		case contact.FieldPhone:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field phone", values[i])
-			} else if value.Valid {
-				_m.Phone = new(string)
-				*_m.Phone = value.String
+		case contact.FieldEmailSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field email_sealed", values[i])
+			} else if value != nil {
+				_m.EmailSealed = *value
 			}
-		case contact.FieldMobile:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field mobile", values[i])
+		case contact.FieldEmailIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field email_index", values[i])
 			} else if value.Valid {
-				_m.Mobile = new(string)
-				*_m.Mobile = value.String
+				_m.EmailIndex = new(int64)
+				*_m.EmailIndex = value.Int64
 			}
-		case contact.FieldFax:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field fax", values[i])
-			} else if value.Valid {
-				_m.Fax = new(string)
-				*_m.Fax = value.String
+		case contact.FieldPhoneSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field phone_sealed", values[i])
+			} else if value != nil {
+				_m.PhoneSealed = *value
 			}
-		case contact.FieldStreet:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field street", values[i])
+		case contact.FieldPhoneIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field phone_index", values[i])
 			} else if value.Valid {
-				_m.Street = new(string)
-				*_m.Street = value.String
+				_m.PhoneIndex = new(int64)
+				*_m.PhoneIndex = value.Int64
 			}
-		case contact.FieldCity:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field city", values[i])
-			} else if value.Valid {
-				_m.City = new(string)
-				*_m.City = value.String
+		case contact.FieldMobileSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field mobile_sealed", values[i])
+			} else if value != nil {
+				_m.MobileSealed = *value
 			}
-		case contact.FieldPostalCode:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field postal_code", values[i])
+		case contact.FieldMobileIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field mobile_index", values[i])
 			} else if value.Valid {
-				_m.PostalCode = new(string)
-				*_m.PostalCode = value.String
+				_m.MobileIndex = new(int64)
+				*_m.MobileIndex = value.Int64
 			}
-		case contact.FieldState:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field state", values[i])
+		case contact.FieldFaxSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field fax_sealed", values[i])
+			} else if value != nil {
+				_m.FaxSealed = *value
+			}
+		case contact.FieldStreetSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field street_sealed", values[i])
+			} else if value != nil {
+				_m.StreetSealed = *value
+			}
+		case contact.FieldCitySealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field city_sealed", values[i])
+			} else if value != nil {
+				_m.CitySealed = *value
+			}
+		case contact.FieldCityIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field city_index", values[i])
 			} else if value.Valid {
-				_m.State = new(string)
-				*_m.State = value.String
+				_m.CityIndex = new(int64)
+				*_m.CityIndex = value.Int64
+			}
+		case contact.FieldPostalCodeSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field postal_code_sealed", values[i])
+			} else if value != nil {
+				_m.PostalCodeSealed = *value
+			}
+		case contact.FieldPostalCodeIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field postal_code_index", values[i])
+			} else if value.Valid {
+				_m.PostalCodeIndex = new(int64)
+				*_m.PostalCodeIndex = value.Int64
+			}
+		case contact.FieldStateSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field state_sealed", values[i])
+			} else if value != nil {
+				_m.StateSealed = *value
 			}
 		case contact.FieldCountry:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -270,12 +316,11 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 				_m.Region = new(string)
 				*_m.Region = value.String
 			}
-		case contact.FieldJobTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field job_title", values[i])
-			} else if value.Valid {
-				_m.JobTitle = new(string)
-				*_m.JobTitle = value.String
+		case contact.FieldJobTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field job_title_sealed", values[i])
+			} else if value != nil {
+				_m.JobTitleSealed = *value
 			}
 		case contact.FieldPreferredLanguage:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -284,19 +329,17 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 				_m.PreferredLanguage = new(string)
 				*_m.PreferredLanguage = value.String
 			}
-		case contact.FieldNotes:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field notes", values[i])
-			} else if value.Valid {
-				_m.Notes = new(string)
-				*_m.Notes = value.String
+		case contact.FieldNotesSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field notes_sealed", values[i])
+			} else if value != nil {
+				_m.NotesSealed = *value
 			}
-		case contact.FieldAccessibilityNeeds:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field accessibility_needs", values[i])
-			} else if value.Valid {
-				_m.AccessibilityNeeds = new(string)
-				*_m.AccessibilityNeeds = value.String
+		case contact.FieldAccessibilityNeedsSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field accessibility_needs_sealed", values[i])
+			} else if value != nil {
+				_m.AccessibilityNeedsSealed = *value
 			}
 		case contact.FieldLifecycleStage:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -71,156 +72,240 @@ func (_c *ContactCreate) SetNillableExternalIDInstance(v *int64) *ContactCreate 
 	return _c
 }
 
-// SetFirstName sets the "first_name" field.
-func (_c *ContactCreate) SetFirstName(v string) *ContactCreate {
-	_c.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_c *ContactCreate) SetFirstNameSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetFirstNameSealed(v)
 	return _c
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableFirstName(v *string) *ContactCreate {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableFirstNameSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetFirstName(*v)
+		_c.SetFirstNameSealed(*v)
 	}
 	return _c
 }
 
-// SetLastName sets the "last_name" field.
-func (_c *ContactCreate) SetLastName(v string) *ContactCreate {
-	_c.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_c *ContactCreate) SetLastNameSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetLastNameSealed(v)
 	return _c
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableLastName(v *string) *ContactCreate {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableLastNameSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetLastName(*v)
+		_c.SetLastNameSealed(*v)
 	}
 	return _c
 }
 
-// SetBirthday sets the "birthday" field.
-func (_c *ContactCreate) SetBirthday(v time.Time) *ContactCreate {
-	_c.mutation.SetBirthday(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_c *ContactCreate) SetLastNameIndex(v int64) *ContactCreate {
+	_c.mutation.SetLastNameIndex(v)
 	return _c
 }
 
-// SetNillableBirthday sets the "birthday" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableBirthday(v *time.Time) *ContactCreate {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableLastNameIndex(v *int64) *ContactCreate {
 	if v != nil {
-		_c.SetBirthday(*v)
+		_c.SetLastNameIndex(*v)
 	}
 	return _c
 }
 
-// SetEmail sets the "email" field.
-func (_c *ContactCreate) SetEmail(v string) *ContactCreate {
-	_c.mutation.SetEmail(v)
+// SetBirthdaySealed sets the "birthday_sealed" field.
+func (_c *ContactCreate) SetBirthdaySealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetBirthdaySealed(v)
 	return _c
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableEmail(v *string) *ContactCreate {
+// SetNillableBirthdaySealed sets the "birthday_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableBirthdaySealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetEmail(*v)
+		_c.SetBirthdaySealed(*v)
 	}
 	return _c
 }
 
-// SetPhone sets the "phone" field.
-func (_c *ContactCreate) SetPhone(v string) *ContactCreate {
-	_c.mutation.SetPhone(v)
+// SetEmailSealed sets the "email_sealed" field.
+func (_c *ContactCreate) SetEmailSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetEmailSealed(v)
 	return _c
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_c *ContactCreate) SetNillablePhone(v *string) *ContactCreate {
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableEmailSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetPhone(*v)
+		_c.SetEmailSealed(*v)
 	}
 	return _c
 }
 
-// SetMobile sets the "mobile" field.
-func (_c *ContactCreate) SetMobile(v string) *ContactCreate {
-	_c.mutation.SetMobile(v)
+// SetEmailIndex sets the "email_index" field.
+func (_c *ContactCreate) SetEmailIndex(v int64) *ContactCreate {
+	_c.mutation.SetEmailIndex(v)
 	return _c
 }
 
-// SetNillableMobile sets the "mobile" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableMobile(v *string) *ContactCreate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableEmailIndex(v *int64) *ContactCreate {
 	if v != nil {
-		_c.SetMobile(*v)
+		_c.SetEmailIndex(*v)
 	}
 	return _c
 }
 
-// SetFax sets the "fax" field.
-func (_c *ContactCreate) SetFax(v string) *ContactCreate {
-	_c.mutation.SetFax(v)
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_c *ContactCreate) SetPhoneSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetPhoneSealed(v)
 	return _c
 }
 
-// SetNillableFax sets the "fax" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableFax(v *string) *ContactCreate {
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillablePhoneSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetFax(*v)
+		_c.SetPhoneSealed(*v)
 	}
 	return _c
 }
 
-// SetStreet sets the "street" field.
-func (_c *ContactCreate) SetStreet(v string) *ContactCreate {
-	_c.mutation.SetStreet(v)
+// SetPhoneIndex sets the "phone_index" field.
+func (_c *ContactCreate) SetPhoneIndex(v int64) *ContactCreate {
+	_c.mutation.SetPhoneIndex(v)
 	return _c
 }
 
-// SetNillableStreet sets the "street" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableStreet(v *string) *ContactCreate {
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillablePhoneIndex(v *int64) *ContactCreate {
 	if v != nil {
-		_c.SetStreet(*v)
+		_c.SetPhoneIndex(*v)
 	}
 	return _c
 }
 
-// SetCity sets the "city" field.
-func (_c *ContactCreate) SetCity(v string) *ContactCreate {
-	_c.mutation.SetCity(v)
+// SetMobileSealed sets the "mobile_sealed" field.
+func (_c *ContactCreate) SetMobileSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetMobileSealed(v)
 	return _c
 }
 
-// SetNillableCity sets the "city" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableCity(v *string) *ContactCreate {
+// SetNillableMobileSealed sets the "mobile_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableMobileSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetCity(*v)
+		_c.SetMobileSealed(*v)
 	}
 	return _c
 }
 
-// SetPostalCode sets the "postal_code" field.
-func (_c *ContactCreate) SetPostalCode(v string) *ContactCreate {
-	_c.mutation.SetPostalCode(v)
+// SetMobileIndex sets the "mobile_index" field.
+func (_c *ContactCreate) SetMobileIndex(v int64) *ContactCreate {
+	_c.mutation.SetMobileIndex(v)
 	return _c
 }
 
-// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
-func (_c *ContactCreate) SetNillablePostalCode(v *string) *ContactCreate {
+// SetNillableMobileIndex sets the "mobile_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableMobileIndex(v *int64) *ContactCreate {
 	if v != nil {
-		_c.SetPostalCode(*v)
+		_c.SetMobileIndex(*v)
 	}
 	return _c
 }
 
-// SetState sets the "state" field.
-func (_c *ContactCreate) SetState(v string) *ContactCreate {
-	_c.mutation.SetState(v)
+// SetFaxSealed sets the "fax_sealed" field.
+func (_c *ContactCreate) SetFaxSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetFaxSealed(v)
 	return _c
 }
 
-// SetNillableState sets the "state" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableState(v *string) *ContactCreate {
+// SetNillableFaxSealed sets the "fax_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableFaxSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetState(*v)
+		_c.SetFaxSealed(*v)
+	}
+	return _c
+}
+
+// SetStreetSealed sets the "street_sealed" field.
+func (_c *ContactCreate) SetStreetSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetStreetSealed(v)
+	return _c
+}
+
+// SetNillableStreetSealed sets the "street_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableStreetSealed(v *seal.Cell) *ContactCreate {
+	if v != nil {
+		_c.SetStreetSealed(*v)
+	}
+	return _c
+}
+
+// SetCitySealed sets the "city_sealed" field.
+func (_c *ContactCreate) SetCitySealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetCitySealed(v)
+	return _c
+}
+
+// SetNillableCitySealed sets the "city_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableCitySealed(v *seal.Cell) *ContactCreate {
+	if v != nil {
+		_c.SetCitySealed(*v)
+	}
+	return _c
+}
+
+// SetCityIndex sets the "city_index" field.
+func (_c *ContactCreate) SetCityIndex(v int64) *ContactCreate {
+	_c.mutation.SetCityIndex(v)
+	return _c
+}
+
+// SetNillableCityIndex sets the "city_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableCityIndex(v *int64) *ContactCreate {
+	if v != nil {
+		_c.SetCityIndex(*v)
+	}
+	return _c
+}
+
+// SetPostalCodeSealed sets the "postal_code_sealed" field.
+func (_c *ContactCreate) SetPostalCodeSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetPostalCodeSealed(v)
+	return _c
+}
+
+// SetNillablePostalCodeSealed sets the "postal_code_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillablePostalCodeSealed(v *seal.Cell) *ContactCreate {
+	if v != nil {
+		_c.SetPostalCodeSealed(*v)
+	}
+	return _c
+}
+
+// SetPostalCodeIndex sets the "postal_code_index" field.
+func (_c *ContactCreate) SetPostalCodeIndex(v int64) *ContactCreate {
+	_c.mutation.SetPostalCodeIndex(v)
+	return _c
+}
+
+// SetNillablePostalCodeIndex sets the "postal_code_index" field if the given value is not nil.
+func (_c *ContactCreate) SetNillablePostalCodeIndex(v *int64) *ContactCreate {
+	if v != nil {
+		_c.SetPostalCodeIndex(*v)
+	}
+	return _c
+}
+
+// SetStateSealed sets the "state_sealed" field.
+func (_c *ContactCreate) SetStateSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetStateSealed(v)
+	return _c
+}
+
+// SetNillableStateSealed sets the "state_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableStateSealed(v *seal.Cell) *ContactCreate {
+	if v != nil {
+		_c.SetStateSealed(*v)
 	}
 	return _c
 }
@@ -253,16 +338,16 @@ func (_c *ContactCreate) SetNillableRegion(v *string) *ContactCreate {
 	return _c
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_c *ContactCreate) SetJobTitle(v string) *ContactCreate {
-	_c.mutation.SetJobTitle(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_c *ContactCreate) SetJobTitleSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetJobTitleSealed(v)
 	return _c
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableJobTitle(v *string) *ContactCreate {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableJobTitleSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetJobTitle(*v)
+		_c.SetJobTitleSealed(*v)
 	}
 	return _c
 }
@@ -281,30 +366,30 @@ func (_c *ContactCreate) SetNillablePreferredLanguage(v *string) *ContactCreate 
 	return _c
 }
 
-// SetNotes sets the "notes" field.
-func (_c *ContactCreate) SetNotes(v string) *ContactCreate {
-	_c.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_c *ContactCreate) SetNotesSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetNotesSealed(v)
 	return _c
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableNotes(v *string) *ContactCreate {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableNotesSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetNotes(*v)
+		_c.SetNotesSealed(*v)
 	}
 	return _c
 }
 
-// SetAccessibilityNeeds sets the "accessibility_needs" field.
-func (_c *ContactCreate) SetAccessibilityNeeds(v string) *ContactCreate {
-	_c.mutation.SetAccessibilityNeeds(v)
+// SetAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field.
+func (_c *ContactCreate) SetAccessibilityNeedsSealed(v seal.Cell) *ContactCreate {
+	_c.mutation.SetAccessibilityNeedsSealed(v)
 	return _c
 }
 
-// SetNillableAccessibilityNeeds sets the "accessibility_needs" field if the given value is not nil.
-func (_c *ContactCreate) SetNillableAccessibilityNeeds(v *string) *ContactCreate {
+// SetNillableAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableAccessibilityNeedsSealed(v *seal.Cell) *ContactCreate {
 	if v != nil {
-		_c.SetAccessibilityNeeds(*v)
+		_c.SetAccessibilityNeedsSealed(*v)
 	}
 	return _c
 }
@@ -637,49 +722,73 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 		_spec.SetField(contact.FieldExternalIDInstance, field.TypeInt64, value)
 		_node.ExternalIDInstance = value
 	}
-	if value, ok := _c.mutation.FirstName(); ok {
-		_spec.SetField(contact.FieldFirstName, field.TypeString, value)
-		_node.FirstName = &value
+	if value, ok := _c.mutation.FirstNameSealed(); ok {
+		_spec.SetField(contact.FieldFirstNameSealed, field.TypeBytes, value)
+		_node.FirstNameSealed = value
 	}
-	if value, ok := _c.mutation.LastName(); ok {
-		_spec.SetField(contact.FieldLastName, field.TypeString, value)
-		_node.LastName = &value
+	if value, ok := _c.mutation.LastNameSealed(); ok {
+		_spec.SetField(contact.FieldLastNameSealed, field.TypeBytes, value)
+		_node.LastNameSealed = value
 	}
-	if value, ok := _c.mutation.Birthday(); ok {
-		_spec.SetField(contact.FieldBirthday, field.TypeTime, value)
-		_node.Birthday = &value
+	if value, ok := _c.mutation.LastNameIndex(); ok {
+		_spec.SetField(contact.FieldLastNameIndex, field.TypeInt64, value)
+		_node.LastNameIndex = &value
 	}
-	if value, ok := _c.mutation.Email(); ok {
-		_spec.SetField(contact.FieldEmail, field.TypeString, value)
-		_node.Email = &value
+	if value, ok := _c.mutation.BirthdaySealed(); ok {
+		_spec.SetField(contact.FieldBirthdaySealed, field.TypeBytes, value)
+		_node.BirthdaySealed = value
 	}
-	if value, ok := _c.mutation.Phone(); ok {
-		_spec.SetField(contact.FieldPhone, field.TypeString, value)
-		_node.Phone = &value
+	if value, ok := _c.mutation.EmailSealed(); ok {
+		_spec.SetField(contact.FieldEmailSealed, field.TypeBytes, value)
+		_node.EmailSealed = value
 	}
-	if value, ok := _c.mutation.Mobile(); ok {
-		_spec.SetField(contact.FieldMobile, field.TypeString, value)
-		_node.Mobile = &value
+	if value, ok := _c.mutation.EmailIndex(); ok {
+		_spec.SetField(contact.FieldEmailIndex, field.TypeInt64, value)
+		_node.EmailIndex = &value
 	}
-	if value, ok := _c.mutation.Fax(); ok {
-		_spec.SetField(contact.FieldFax, field.TypeString, value)
-		_node.Fax = &value
+	if value, ok := _c.mutation.PhoneSealed(); ok {
+		_spec.SetField(contact.FieldPhoneSealed, field.TypeBytes, value)
+		_node.PhoneSealed = value
 	}
-	if value, ok := _c.mutation.Street(); ok {
-		_spec.SetField(contact.FieldStreet, field.TypeString, value)
-		_node.Street = &value
+	if value, ok := _c.mutation.PhoneIndex(); ok {
+		_spec.SetField(contact.FieldPhoneIndex, field.TypeInt64, value)
+		_node.PhoneIndex = &value
 	}
-	if value, ok := _c.mutation.City(); ok {
-		_spec.SetField(contact.FieldCity, field.TypeString, value)
-		_node.City = &value
+	if value, ok := _c.mutation.MobileSealed(); ok {
+		_spec.SetField(contact.FieldMobileSealed, field.TypeBytes, value)
+		_node.MobileSealed = value
 	}
-	if value, ok := _c.mutation.PostalCode(); ok {
-		_spec.SetField(contact.FieldPostalCode, field.TypeString, value)
-		_node.PostalCode = &value
+	if value, ok := _c.mutation.MobileIndex(); ok {
+		_spec.SetField(contact.FieldMobileIndex, field.TypeInt64, value)
+		_node.MobileIndex = &value
 	}
-	if value, ok := _c.mutation.State(); ok {
-		_spec.SetField(contact.FieldState, field.TypeString, value)
-		_node.State = &value
+	if value, ok := _c.mutation.FaxSealed(); ok {
+		_spec.SetField(contact.FieldFaxSealed, field.TypeBytes, value)
+		_node.FaxSealed = value
+	}
+	if value, ok := _c.mutation.StreetSealed(); ok {
+		_spec.SetField(contact.FieldStreetSealed, field.TypeBytes, value)
+		_node.StreetSealed = value
+	}
+	if value, ok := _c.mutation.CitySealed(); ok {
+		_spec.SetField(contact.FieldCitySealed, field.TypeBytes, value)
+		_node.CitySealed = value
+	}
+	if value, ok := _c.mutation.CityIndex(); ok {
+		_spec.SetField(contact.FieldCityIndex, field.TypeInt64, value)
+		_node.CityIndex = &value
+	}
+	if value, ok := _c.mutation.PostalCodeSealed(); ok {
+		_spec.SetField(contact.FieldPostalCodeSealed, field.TypeBytes, value)
+		_node.PostalCodeSealed = value
+	}
+	if value, ok := _c.mutation.PostalCodeIndex(); ok {
+		_spec.SetField(contact.FieldPostalCodeIndex, field.TypeInt64, value)
+		_node.PostalCodeIndex = &value
+	}
+	if value, ok := _c.mutation.StateSealed(); ok {
+		_spec.SetField(contact.FieldStateSealed, field.TypeBytes, value)
+		_node.StateSealed = value
 	}
 	if value, ok := _c.mutation.Country(); ok {
 		_spec.SetField(contact.FieldCountry, field.TypeString, value)
@@ -689,21 +798,21 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 		_spec.SetField(contact.FieldRegion, field.TypeString, value)
 		_node.Region = &value
 	}
-	if value, ok := _c.mutation.JobTitle(); ok {
-		_spec.SetField(contact.FieldJobTitle, field.TypeString, value)
-		_node.JobTitle = &value
+	if value, ok := _c.mutation.JobTitleSealed(); ok {
+		_spec.SetField(contact.FieldJobTitleSealed, field.TypeBytes, value)
+		_node.JobTitleSealed = value
 	}
 	if value, ok := _c.mutation.PreferredLanguage(); ok {
 		_spec.SetField(contact.FieldPreferredLanguage, field.TypeString, value)
 		_node.PreferredLanguage = &value
 	}
-	if value, ok := _c.mutation.Notes(); ok {
-		_spec.SetField(contact.FieldNotes, field.TypeString, value)
-		_node.Notes = &value
+	if value, ok := _c.mutation.NotesSealed(); ok {
+		_spec.SetField(contact.FieldNotesSealed, field.TypeBytes, value)
+		_node.NotesSealed = value
 	}
-	if value, ok := _c.mutation.AccessibilityNeeds(); ok {
-		_spec.SetField(contact.FieldAccessibilityNeeds, field.TypeString, value)
-		_node.AccessibilityNeeds = &value
+	if value, ok := _c.mutation.AccessibilityNeedsSealed(); ok {
+		_spec.SetField(contact.FieldAccessibilityNeedsSealed, field.TypeBytes, value)
+		_node.AccessibilityNeedsSealed = value
 	}
 	if value, ok := _c.mutation.LifecycleStage(); ok {
 		_spec.SetField(contact.FieldLifecycleStage, field.TypeEnum, value)

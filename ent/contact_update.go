@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -107,223 +108,385 @@ func (_u *ContactUpdate) AddExternalIDInstance(v int64) *ContactUpdate {
 	return _u
 }
 
-// SetFirstName sets the "first_name" field.
-func (_u *ContactUpdate) SetFirstName(v string) *ContactUpdate {
-	_u.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_u *ContactUpdate) SetFirstNameSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetFirstNameSealed(v)
 	return _u
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableFirstName(v *string) *ContactUpdate {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableFirstNameSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetFirstName(*v)
+		_u.SetFirstNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (_u *ContactUpdate) ClearFirstName() *ContactUpdate {
-	_u.mutation.ClearFirstName()
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (_u *ContactUpdate) ClearFirstNameSealed() *ContactUpdate {
+	_u.mutation.ClearFirstNameSealed()
 	return _u
 }
 
-// SetLastName sets the "last_name" field.
-func (_u *ContactUpdate) SetLastName(v string) *ContactUpdate {
-	_u.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_u *ContactUpdate) SetLastNameSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetLastNameSealed(v)
 	return _u
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableLastName(v *string) *ContactUpdate {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableLastNameSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetLastName(*v)
+		_u.SetLastNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (_u *ContactUpdate) ClearLastName() *ContactUpdate {
-	_u.mutation.ClearLastName()
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (_u *ContactUpdate) ClearLastNameSealed() *ContactUpdate {
+	_u.mutation.ClearLastNameSealed()
 	return _u
 }
 
-// SetBirthday sets the "birthday" field.
-func (_u *ContactUpdate) SetBirthday(v time.Time) *ContactUpdate {
-	_u.mutation.SetBirthday(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_u *ContactUpdate) SetLastNameIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetLastNameIndex()
+	_u.mutation.SetLastNameIndex(v)
 	return _u
 }
 
-// SetNillableBirthday sets the "birthday" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableBirthday(v *time.Time) *ContactUpdate {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableLastNameIndex(v *int64) *ContactUpdate {
 	if v != nil {
-		_u.SetBirthday(*v)
+		_u.SetLastNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearBirthday clears the value of the "birthday" field.
-func (_u *ContactUpdate) ClearBirthday() *ContactUpdate {
-	_u.mutation.ClearBirthday()
+// AddLastNameIndex adds value to the "last_name_index" field.
+func (_u *ContactUpdate) AddLastNameIndex(v int64) *ContactUpdate {
+	_u.mutation.AddLastNameIndex(v)
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *ContactUpdate) SetEmail(v string) *ContactUpdate {
-	_u.mutation.SetEmail(v)
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (_u *ContactUpdate) ClearLastNameIndex() *ContactUpdate {
+	_u.mutation.ClearLastNameIndex()
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableEmail(v *string) *ContactUpdate {
+// SetBirthdaySealed sets the "birthday_sealed" field.
+func (_u *ContactUpdate) SetBirthdaySealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetBirthdaySealed(v)
+	return _u
+}
+
+// SetNillableBirthdaySealed sets the "birthday_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableBirthdaySealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetBirthdaySealed(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *ContactUpdate) ClearEmail() *ContactUpdate {
-	_u.mutation.ClearEmail()
+// ClearBirthdaySealed clears the value of the "birthday_sealed" field.
+func (_u *ContactUpdate) ClearBirthdaySealed() *ContactUpdate {
+	_u.mutation.ClearBirthdaySealed()
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *ContactUpdate) SetPhone(v string) *ContactUpdate {
-	_u.mutation.SetPhone(v)
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *ContactUpdate) SetEmailSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetEmailSealed(v)
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillablePhone(v *string) *ContactUpdate {
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableEmailSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *ContactUpdate) ClearPhone() *ContactUpdate {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *ContactUpdate) ClearEmailSealed() *ContactUpdate {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetMobile sets the "mobile" field.
-func (_u *ContactUpdate) SetMobile(v string) *ContactUpdate {
-	_u.mutation.SetMobile(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *ContactUpdate) SetEmailIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableMobile sets the "mobile" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableMobile(v *string) *ContactUpdate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableEmailIndex(v *int64) *ContactUpdate {
 	if v != nil {
-		_u.SetMobile(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearMobile clears the value of the "mobile" field.
-func (_u *ContactUpdate) ClearMobile() *ContactUpdate {
-	_u.mutation.ClearMobile()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *ContactUpdate) AddEmailIndex(v int64) *ContactUpdate {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetFax sets the "fax" field.
-func (_u *ContactUpdate) SetFax(v string) *ContactUpdate {
-	_u.mutation.SetFax(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *ContactUpdate) ClearEmailIndex() *ContactUpdate {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableFax sets the "fax" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableFax(v *string) *ContactUpdate {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *ContactUpdate) SetPhoneSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillablePhoneSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetFax(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearFax clears the value of the "fax" field.
-func (_u *ContactUpdate) ClearFax() *ContactUpdate {
-	_u.mutation.ClearFax()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *ContactUpdate) ClearPhoneSealed() *ContactUpdate {
+	_u.mutation.ClearPhoneSealed()
 	return _u
 }
 
-// SetStreet sets the "street" field.
-func (_u *ContactUpdate) SetStreet(v string) *ContactUpdate {
-	_u.mutation.SetStreet(v)
+// SetPhoneIndex sets the "phone_index" field.
+func (_u *ContactUpdate) SetPhoneIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetPhoneIndex()
+	_u.mutation.SetPhoneIndex(v)
 	return _u
 }
 
-// SetNillableStreet sets the "street" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableStreet(v *string) *ContactUpdate {
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillablePhoneIndex(v *int64) *ContactUpdate {
 	if v != nil {
-		_u.SetStreet(*v)
+		_u.SetPhoneIndex(*v)
 	}
 	return _u
 }
 
-// ClearStreet clears the value of the "street" field.
-func (_u *ContactUpdate) ClearStreet() *ContactUpdate {
-	_u.mutation.ClearStreet()
+// AddPhoneIndex adds value to the "phone_index" field.
+func (_u *ContactUpdate) AddPhoneIndex(v int64) *ContactUpdate {
+	_u.mutation.AddPhoneIndex(v)
 	return _u
 }
 
-// SetCity sets the "city" field.
-func (_u *ContactUpdate) SetCity(v string) *ContactUpdate {
-	_u.mutation.SetCity(v)
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (_u *ContactUpdate) ClearPhoneIndex() *ContactUpdate {
+	_u.mutation.ClearPhoneIndex()
 	return _u
 }
 
-// SetNillableCity sets the "city" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableCity(v *string) *ContactUpdate {
+// SetMobileSealed sets the "mobile_sealed" field.
+func (_u *ContactUpdate) SetMobileSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetMobileSealed(v)
+	return _u
+}
+
+// SetNillableMobileSealed sets the "mobile_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableMobileSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetCity(*v)
+		_u.SetMobileSealed(*v)
 	}
 	return _u
 }
 
-// ClearCity clears the value of the "city" field.
-func (_u *ContactUpdate) ClearCity() *ContactUpdate {
-	_u.mutation.ClearCity()
+// ClearMobileSealed clears the value of the "mobile_sealed" field.
+func (_u *ContactUpdate) ClearMobileSealed() *ContactUpdate {
+	_u.mutation.ClearMobileSealed()
 	return _u
 }
 
-// SetPostalCode sets the "postal_code" field.
-func (_u *ContactUpdate) SetPostalCode(v string) *ContactUpdate {
-	_u.mutation.SetPostalCode(v)
+// SetMobileIndex sets the "mobile_index" field.
+func (_u *ContactUpdate) SetMobileIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetMobileIndex()
+	_u.mutation.SetMobileIndex(v)
 	return _u
 }
 
-// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillablePostalCode(v *string) *ContactUpdate {
+// SetNillableMobileIndex sets the "mobile_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableMobileIndex(v *int64) *ContactUpdate {
 	if v != nil {
-		_u.SetPostalCode(*v)
+		_u.SetMobileIndex(*v)
 	}
 	return _u
 }
 
-// ClearPostalCode clears the value of the "postal_code" field.
-func (_u *ContactUpdate) ClearPostalCode() *ContactUpdate {
-	_u.mutation.ClearPostalCode()
+// AddMobileIndex adds value to the "mobile_index" field.
+func (_u *ContactUpdate) AddMobileIndex(v int64) *ContactUpdate {
+	_u.mutation.AddMobileIndex(v)
 	return _u
 }
 
-// SetState sets the "state" field.
-func (_u *ContactUpdate) SetState(v string) *ContactUpdate {
-	_u.mutation.SetState(v)
+// ClearMobileIndex clears the value of the "mobile_index" field.
+func (_u *ContactUpdate) ClearMobileIndex() *ContactUpdate {
+	_u.mutation.ClearMobileIndex()
 	return _u
 }
 
-// SetNillableState sets the "state" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableState(v *string) *ContactUpdate {
+// SetFaxSealed sets the "fax_sealed" field.
+func (_u *ContactUpdate) SetFaxSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetFaxSealed(v)
+	return _u
+}
+
+// SetNillableFaxSealed sets the "fax_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableFaxSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetState(*v)
+		_u.SetFaxSealed(*v)
 	}
 	return _u
 }
 
-// ClearState clears the value of the "state" field.
-func (_u *ContactUpdate) ClearState() *ContactUpdate {
-	_u.mutation.ClearState()
+// ClearFaxSealed clears the value of the "fax_sealed" field.
+func (_u *ContactUpdate) ClearFaxSealed() *ContactUpdate {
+	_u.mutation.ClearFaxSealed()
+	return _u
+}
+
+// SetStreetSealed sets the "street_sealed" field.
+func (_u *ContactUpdate) SetStreetSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetStreetSealed(v)
+	return _u
+}
+
+// SetNillableStreetSealed sets the "street_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableStreetSealed(v *seal.Cell) *ContactUpdate {
+	if v != nil {
+		_u.SetStreetSealed(*v)
+	}
+	return _u
+}
+
+// ClearStreetSealed clears the value of the "street_sealed" field.
+func (_u *ContactUpdate) ClearStreetSealed() *ContactUpdate {
+	_u.mutation.ClearStreetSealed()
+	return _u
+}
+
+// SetCitySealed sets the "city_sealed" field.
+func (_u *ContactUpdate) SetCitySealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetCitySealed(v)
+	return _u
+}
+
+// SetNillableCitySealed sets the "city_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableCitySealed(v *seal.Cell) *ContactUpdate {
+	if v != nil {
+		_u.SetCitySealed(*v)
+	}
+	return _u
+}
+
+// ClearCitySealed clears the value of the "city_sealed" field.
+func (_u *ContactUpdate) ClearCitySealed() *ContactUpdate {
+	_u.mutation.ClearCitySealed()
+	return _u
+}
+
+// SetCityIndex sets the "city_index" field.
+func (_u *ContactUpdate) SetCityIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetCityIndex()
+	_u.mutation.SetCityIndex(v)
+	return _u
+}
+
+// SetNillableCityIndex sets the "city_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableCityIndex(v *int64) *ContactUpdate {
+	if v != nil {
+		_u.SetCityIndex(*v)
+	}
+	return _u
+}
+
+// AddCityIndex adds value to the "city_index" field.
+func (_u *ContactUpdate) AddCityIndex(v int64) *ContactUpdate {
+	_u.mutation.AddCityIndex(v)
+	return _u
+}
+
+// ClearCityIndex clears the value of the "city_index" field.
+func (_u *ContactUpdate) ClearCityIndex() *ContactUpdate {
+	_u.mutation.ClearCityIndex()
+	return _u
+}
+
+// SetPostalCodeSealed sets the "postal_code_sealed" field.
+func (_u *ContactUpdate) SetPostalCodeSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetPostalCodeSealed(v)
+	return _u
+}
+
+// SetNillablePostalCodeSealed sets the "postal_code_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillablePostalCodeSealed(v *seal.Cell) *ContactUpdate {
+	if v != nil {
+		_u.SetPostalCodeSealed(*v)
+	}
+	return _u
+}
+
+// ClearPostalCodeSealed clears the value of the "postal_code_sealed" field.
+func (_u *ContactUpdate) ClearPostalCodeSealed() *ContactUpdate {
+	_u.mutation.ClearPostalCodeSealed()
+	return _u
+}
+
+// SetPostalCodeIndex sets the "postal_code_index" field.
+func (_u *ContactUpdate) SetPostalCodeIndex(v int64) *ContactUpdate {
+	_u.mutation.ResetPostalCodeIndex()
+	_u.mutation.SetPostalCodeIndex(v)
+	return _u
+}
+
+// SetNillablePostalCodeIndex sets the "postal_code_index" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillablePostalCodeIndex(v *int64) *ContactUpdate {
+	if v != nil {
+		_u.SetPostalCodeIndex(*v)
+	}
+	return _u
+}
+
+// AddPostalCodeIndex adds value to the "postal_code_index" field.
+func (_u *ContactUpdate) AddPostalCodeIndex(v int64) *ContactUpdate {
+	_u.mutation.AddPostalCodeIndex(v)
+	return _u
+}
+
+// ClearPostalCodeIndex clears the value of the "postal_code_index" field.
+func (_u *ContactUpdate) ClearPostalCodeIndex() *ContactUpdate {
+	_u.mutation.ClearPostalCodeIndex()
+	return _u
+}
+
+// SetStateSealed sets the "state_sealed" field.
+func (_u *ContactUpdate) SetStateSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetStateSealed(v)
+	return _u
+}
+
+// SetNillableStateSealed sets the "state_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableStateSealed(v *seal.Cell) *ContactUpdate {
+	if v != nil {
+		_u.SetStateSealed(*v)
+	}
+	return _u
+}
+
+// ClearStateSealed clears the value of the "state_sealed" field.
+func (_u *ContactUpdate) ClearStateSealed() *ContactUpdate {
+	_u.mutation.ClearStateSealed()
 	return _u
 }
 
@@ -367,23 +530,23 @@ func (_u *ContactUpdate) ClearRegion() *ContactUpdate {
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *ContactUpdate) SetJobTitle(v string) *ContactUpdate {
-	_u.mutation.SetJobTitle(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *ContactUpdate) SetJobTitleSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetJobTitleSealed(v)
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableJobTitle(v *string) *ContactUpdate {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableJobTitleSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetJobTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *ContactUpdate) ClearJobTitle() *ContactUpdate {
-	_u.mutation.ClearJobTitle()
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *ContactUpdate) ClearJobTitleSealed() *ContactUpdate {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
@@ -407,43 +570,43 @@ func (_u *ContactUpdate) ClearPreferredLanguage() *ContactUpdate {
 	return _u
 }
 
-// SetNotes sets the "notes" field.
-func (_u *ContactUpdate) SetNotes(v string) *ContactUpdate {
-	_u.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_u *ContactUpdate) SetNotesSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetNotesSealed(v)
 	return _u
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableNotes(v *string) *ContactUpdate {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableNotesSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetNotes(*v)
+		_u.SetNotesSealed(*v)
 	}
 	return _u
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (_u *ContactUpdate) ClearNotes() *ContactUpdate {
-	_u.mutation.ClearNotes()
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (_u *ContactUpdate) ClearNotesSealed() *ContactUpdate {
+	_u.mutation.ClearNotesSealed()
 	return _u
 }
 
-// SetAccessibilityNeeds sets the "accessibility_needs" field.
-func (_u *ContactUpdate) SetAccessibilityNeeds(v string) *ContactUpdate {
-	_u.mutation.SetAccessibilityNeeds(v)
+// SetAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field.
+func (_u *ContactUpdate) SetAccessibilityNeedsSealed(v seal.Cell) *ContactUpdate {
+	_u.mutation.SetAccessibilityNeedsSealed(v)
 	return _u
 }
 
-// SetNillableAccessibilityNeeds sets the "accessibility_needs" field if the given value is not nil.
-func (_u *ContactUpdate) SetNillableAccessibilityNeeds(v *string) *ContactUpdate {
+// SetNillableAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableAccessibilityNeedsSealed(v *seal.Cell) *ContactUpdate {
 	if v != nil {
-		_u.SetAccessibilityNeeds(*v)
+		_u.SetAccessibilityNeedsSealed(*v)
 	}
 	return _u
 }
 
-// ClearAccessibilityNeeds clears the value of the "accessibility_needs" field.
-func (_u *ContactUpdate) ClearAccessibilityNeeds() *ContactUpdate {
-	_u.mutation.ClearAccessibilityNeeds()
+// ClearAccessibilityNeedsSealed clears the value of the "accessibility_needs_sealed" field.
+func (_u *ContactUpdate) ClearAccessibilityNeedsSealed() *ContactUpdate {
+	_u.mutation.ClearAccessibilityNeedsSealed()
 	return _u
 }
 
@@ -739,71 +902,125 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(contact.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.FirstName(); ok {
-		_spec.SetField(contact.FieldFirstName, field.TypeString, value)
+	if value, ok := _u.mutation.FirstNameSealed(); ok {
+		_spec.SetField(contact.FieldFirstNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.FirstNameCleared() {
-		_spec.ClearField(contact.FieldFirstName, field.TypeString)
+	if _u.mutation.FirstNameSealedCleared() {
+		_spec.ClearField(contact.FieldFirstNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.LastName(); ok {
-		_spec.SetField(contact.FieldLastName, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameSealed(); ok {
+		_spec.SetField(contact.FieldLastNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.LastNameCleared() {
-		_spec.ClearField(contact.FieldLastName, field.TypeString)
+	if _u.mutation.LastNameSealedCleared() {
+		_spec.ClearField(contact.FieldLastNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Birthday(); ok {
-		_spec.SetField(contact.FieldBirthday, field.TypeTime, value)
+	if value, ok := _u.mutation.LastNameIndex(); ok {
+		_spec.SetField(contact.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.BirthdayCleared() {
-		_spec.ClearField(contact.FieldBirthday, field.TypeTime)
+	if value, ok := _u.mutation.AddedLastNameIndex(); ok {
+		_spec.AddField(contact.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(contact.FieldEmail, field.TypeString, value)
+	if _u.mutation.LastNameIndexCleared() {
+		_spec.ClearField(contact.FieldLastNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(contact.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.BirthdaySealed(); ok {
+		_spec.SetField(contact.FieldBirthdaySealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(contact.FieldPhone, field.TypeString, value)
+	if _u.mutation.BirthdaySealedCleared() {
+		_spec.ClearField(contact.FieldBirthdaySealed, field.TypeBytes)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(contact.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(contact.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Mobile(); ok {
-		_spec.SetField(contact.FieldMobile, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(contact.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.MobileCleared() {
-		_spec.ClearField(contact.FieldMobile, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(contact.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Fax(); ok {
-		_spec.SetField(contact.FieldFax, field.TypeString, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(contact.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.FaxCleared() {
-		_spec.ClearField(contact.FieldFax, field.TypeString)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(contact.FieldEmailIndex, field.TypeInt64)
 	}
-	if value, ok := _u.mutation.Street(); ok {
-		_spec.SetField(contact.FieldStreet, field.TypeString, value)
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(contact.FieldPhoneSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.StreetCleared() {
-		_spec.ClearField(contact.FieldStreet, field.TypeString)
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(contact.FieldPhoneSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.City(); ok {
-		_spec.SetField(contact.FieldCity, field.TypeString, value)
+	if value, ok := _u.mutation.PhoneIndex(); ok {
+		_spec.SetField(contact.FieldPhoneIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.CityCleared() {
-		_spec.ClearField(contact.FieldCity, field.TypeString)
+	if value, ok := _u.mutation.AddedPhoneIndex(); ok {
+		_spec.AddField(contact.FieldPhoneIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.PostalCode(); ok {
-		_spec.SetField(contact.FieldPostalCode, field.TypeString, value)
+	if _u.mutation.PhoneIndexCleared() {
+		_spec.ClearField(contact.FieldPhoneIndex, field.TypeInt64)
 	}
-	if _u.mutation.PostalCodeCleared() {
-		_spec.ClearField(contact.FieldPostalCode, field.TypeString)
+	if value, ok := _u.mutation.MobileSealed(); ok {
+		_spec.SetField(contact.FieldMobileSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.State(); ok {
-		_spec.SetField(contact.FieldState, field.TypeString, value)
+	if _u.mutation.MobileSealedCleared() {
+		_spec.ClearField(contact.FieldMobileSealed, field.TypeBytes)
 	}
-	if _u.mutation.StateCleared() {
-		_spec.ClearField(contact.FieldState, field.TypeString)
+	if value, ok := _u.mutation.MobileIndex(); ok {
+		_spec.SetField(contact.FieldMobileIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMobileIndex(); ok {
+		_spec.AddField(contact.FieldMobileIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.MobileIndexCleared() {
+		_spec.ClearField(contact.FieldMobileIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.FaxSealed(); ok {
+		_spec.SetField(contact.FieldFaxSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.FaxSealedCleared() {
+		_spec.ClearField(contact.FieldFaxSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.StreetSealed(); ok {
+		_spec.SetField(contact.FieldStreetSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.StreetSealedCleared() {
+		_spec.ClearField(contact.FieldStreetSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CitySealed(); ok {
+		_spec.SetField(contact.FieldCitySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.CitySealedCleared() {
+		_spec.ClearField(contact.FieldCitySealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CityIndex(); ok {
+		_spec.SetField(contact.FieldCityIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCityIndex(); ok {
+		_spec.AddField(contact.FieldCityIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.CityIndexCleared() {
+		_spec.ClearField(contact.FieldCityIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.PostalCodeSealed(); ok {
+		_spec.SetField(contact.FieldPostalCodeSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.PostalCodeSealedCleared() {
+		_spec.ClearField(contact.FieldPostalCodeSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PostalCodeIndex(); ok {
+		_spec.SetField(contact.FieldPostalCodeIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedPostalCodeIndex(); ok {
+		_spec.AddField(contact.FieldPostalCodeIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.PostalCodeIndexCleared() {
+		_spec.ClearField(contact.FieldPostalCodeIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.StateSealed(); ok {
+		_spec.SetField(contact.FieldStateSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.StateSealedCleared() {
+		_spec.ClearField(contact.FieldStateSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(contact.FieldCountry, field.TypeString, value)
@@ -817,11 +1034,11 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.RegionCleared() {
 		_spec.ClearField(contact.FieldRegion, field.TypeString)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(contact.FieldJobTitle, field.TypeString, value)
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(contact.FieldJobTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(contact.FieldJobTitle, field.TypeString)
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(contact.FieldJobTitleSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.PreferredLanguage(); ok {
 		_spec.SetField(contact.FieldPreferredLanguage, field.TypeString, value)
@@ -829,17 +1046,17 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.PreferredLanguageCleared() {
 		_spec.ClearField(contact.FieldPreferredLanguage, field.TypeString)
 	}
-	if value, ok := _u.mutation.Notes(); ok {
-		_spec.SetField(contact.FieldNotes, field.TypeString, value)
+	if value, ok := _u.mutation.NotesSealed(); ok {
+		_spec.SetField(contact.FieldNotesSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NotesCleared() {
-		_spec.ClearField(contact.FieldNotes, field.TypeString)
+	if _u.mutation.NotesSealedCleared() {
+		_spec.ClearField(contact.FieldNotesSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.AccessibilityNeeds(); ok {
-		_spec.SetField(contact.FieldAccessibilityNeeds, field.TypeString, value)
+	if value, ok := _u.mutation.AccessibilityNeedsSealed(); ok {
+		_spec.SetField(contact.FieldAccessibilityNeedsSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.AccessibilityNeedsCleared() {
-		_spec.ClearField(contact.FieldAccessibilityNeeds, field.TypeString)
+	if _u.mutation.AccessibilityNeedsSealedCleared() {
+		_spec.ClearField(contact.FieldAccessibilityNeedsSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.LifecycleStage(); ok {
 		_spec.SetField(contact.FieldLifecycleStage, field.TypeEnum, value)
@@ -1034,223 +1251,385 @@ func (_u *ContactUpdateOne) AddExternalIDInstance(v int64) *ContactUpdateOne {
 	return _u
 }
 
-// SetFirstName sets the "first_name" field.
-func (_u *ContactUpdateOne) SetFirstName(v string) *ContactUpdateOne {
-	_u.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_u *ContactUpdateOne) SetFirstNameSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetFirstNameSealed(v)
 	return _u
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableFirstName(v *string) *ContactUpdateOne {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableFirstNameSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetFirstName(*v)
+		_u.SetFirstNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (_u *ContactUpdateOne) ClearFirstName() *ContactUpdateOne {
-	_u.mutation.ClearFirstName()
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (_u *ContactUpdateOne) ClearFirstNameSealed() *ContactUpdateOne {
+	_u.mutation.ClearFirstNameSealed()
 	return _u
 }
 
-// SetLastName sets the "last_name" field.
-func (_u *ContactUpdateOne) SetLastName(v string) *ContactUpdateOne {
-	_u.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_u *ContactUpdateOne) SetLastNameSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetLastNameSealed(v)
 	return _u
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableLastName(v *string) *ContactUpdateOne {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableLastNameSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetLastName(*v)
+		_u.SetLastNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (_u *ContactUpdateOne) ClearLastName() *ContactUpdateOne {
-	_u.mutation.ClearLastName()
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (_u *ContactUpdateOne) ClearLastNameSealed() *ContactUpdateOne {
+	_u.mutation.ClearLastNameSealed()
 	return _u
 }
 
-// SetBirthday sets the "birthday" field.
-func (_u *ContactUpdateOne) SetBirthday(v time.Time) *ContactUpdateOne {
-	_u.mutation.SetBirthday(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_u *ContactUpdateOne) SetLastNameIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetLastNameIndex()
+	_u.mutation.SetLastNameIndex(v)
 	return _u
 }
 
-// SetNillableBirthday sets the "birthday" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableBirthday(v *time.Time) *ContactUpdateOne {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableLastNameIndex(v *int64) *ContactUpdateOne {
 	if v != nil {
-		_u.SetBirthday(*v)
+		_u.SetLastNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearBirthday clears the value of the "birthday" field.
-func (_u *ContactUpdateOne) ClearBirthday() *ContactUpdateOne {
-	_u.mutation.ClearBirthday()
+// AddLastNameIndex adds value to the "last_name_index" field.
+func (_u *ContactUpdateOne) AddLastNameIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddLastNameIndex(v)
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *ContactUpdateOne) SetEmail(v string) *ContactUpdateOne {
-	_u.mutation.SetEmail(v)
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (_u *ContactUpdateOne) ClearLastNameIndex() *ContactUpdateOne {
+	_u.mutation.ClearLastNameIndex()
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableEmail(v *string) *ContactUpdateOne {
+// SetBirthdaySealed sets the "birthday_sealed" field.
+func (_u *ContactUpdateOne) SetBirthdaySealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetBirthdaySealed(v)
+	return _u
+}
+
+// SetNillableBirthdaySealed sets the "birthday_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableBirthdaySealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetBirthdaySealed(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *ContactUpdateOne) ClearEmail() *ContactUpdateOne {
-	_u.mutation.ClearEmail()
+// ClearBirthdaySealed clears the value of the "birthday_sealed" field.
+func (_u *ContactUpdateOne) ClearBirthdaySealed() *ContactUpdateOne {
+	_u.mutation.ClearBirthdaySealed()
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *ContactUpdateOne) SetPhone(v string) *ContactUpdateOne {
-	_u.mutation.SetPhone(v)
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *ContactUpdateOne) SetEmailSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetEmailSealed(v)
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillablePhone(v *string) *ContactUpdateOne {
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableEmailSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *ContactUpdateOne) ClearPhone() *ContactUpdateOne {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *ContactUpdateOne) ClearEmailSealed() *ContactUpdateOne {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetMobile sets the "mobile" field.
-func (_u *ContactUpdateOne) SetMobile(v string) *ContactUpdateOne {
-	_u.mutation.SetMobile(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *ContactUpdateOne) SetEmailIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableMobile sets the "mobile" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableMobile(v *string) *ContactUpdateOne {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableEmailIndex(v *int64) *ContactUpdateOne {
 	if v != nil {
-		_u.SetMobile(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearMobile clears the value of the "mobile" field.
-func (_u *ContactUpdateOne) ClearMobile() *ContactUpdateOne {
-	_u.mutation.ClearMobile()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *ContactUpdateOne) AddEmailIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetFax sets the "fax" field.
-func (_u *ContactUpdateOne) SetFax(v string) *ContactUpdateOne {
-	_u.mutation.SetFax(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *ContactUpdateOne) ClearEmailIndex() *ContactUpdateOne {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableFax sets the "fax" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableFax(v *string) *ContactUpdateOne {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *ContactUpdateOne) SetPhoneSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillablePhoneSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetFax(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearFax clears the value of the "fax" field.
-func (_u *ContactUpdateOne) ClearFax() *ContactUpdateOne {
-	_u.mutation.ClearFax()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *ContactUpdateOne) ClearPhoneSealed() *ContactUpdateOne {
+	_u.mutation.ClearPhoneSealed()
 	return _u
 }
 
-// SetStreet sets the "street" field.
-func (_u *ContactUpdateOne) SetStreet(v string) *ContactUpdateOne {
-	_u.mutation.SetStreet(v)
+// SetPhoneIndex sets the "phone_index" field.
+func (_u *ContactUpdateOne) SetPhoneIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetPhoneIndex()
+	_u.mutation.SetPhoneIndex(v)
 	return _u
 }
 
-// SetNillableStreet sets the "street" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableStreet(v *string) *ContactUpdateOne {
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillablePhoneIndex(v *int64) *ContactUpdateOne {
 	if v != nil {
-		_u.SetStreet(*v)
+		_u.SetPhoneIndex(*v)
 	}
 	return _u
 }
 
-// ClearStreet clears the value of the "street" field.
-func (_u *ContactUpdateOne) ClearStreet() *ContactUpdateOne {
-	_u.mutation.ClearStreet()
+// AddPhoneIndex adds value to the "phone_index" field.
+func (_u *ContactUpdateOne) AddPhoneIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddPhoneIndex(v)
 	return _u
 }
 
-// SetCity sets the "city" field.
-func (_u *ContactUpdateOne) SetCity(v string) *ContactUpdateOne {
-	_u.mutation.SetCity(v)
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (_u *ContactUpdateOne) ClearPhoneIndex() *ContactUpdateOne {
+	_u.mutation.ClearPhoneIndex()
 	return _u
 }
 
-// SetNillableCity sets the "city" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableCity(v *string) *ContactUpdateOne {
+// SetMobileSealed sets the "mobile_sealed" field.
+func (_u *ContactUpdateOne) SetMobileSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetMobileSealed(v)
+	return _u
+}
+
+// SetNillableMobileSealed sets the "mobile_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableMobileSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetCity(*v)
+		_u.SetMobileSealed(*v)
 	}
 	return _u
 }
 
-// ClearCity clears the value of the "city" field.
-func (_u *ContactUpdateOne) ClearCity() *ContactUpdateOne {
-	_u.mutation.ClearCity()
+// ClearMobileSealed clears the value of the "mobile_sealed" field.
+func (_u *ContactUpdateOne) ClearMobileSealed() *ContactUpdateOne {
+	_u.mutation.ClearMobileSealed()
 	return _u
 }
 
-// SetPostalCode sets the "postal_code" field.
-func (_u *ContactUpdateOne) SetPostalCode(v string) *ContactUpdateOne {
-	_u.mutation.SetPostalCode(v)
+// SetMobileIndex sets the "mobile_index" field.
+func (_u *ContactUpdateOne) SetMobileIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetMobileIndex()
+	_u.mutation.SetMobileIndex(v)
 	return _u
 }
 
-// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillablePostalCode(v *string) *ContactUpdateOne {
+// SetNillableMobileIndex sets the "mobile_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableMobileIndex(v *int64) *ContactUpdateOne {
 	if v != nil {
-		_u.SetPostalCode(*v)
+		_u.SetMobileIndex(*v)
 	}
 	return _u
 }
 
-// ClearPostalCode clears the value of the "postal_code" field.
-func (_u *ContactUpdateOne) ClearPostalCode() *ContactUpdateOne {
-	_u.mutation.ClearPostalCode()
+// AddMobileIndex adds value to the "mobile_index" field.
+func (_u *ContactUpdateOne) AddMobileIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddMobileIndex(v)
 	return _u
 }
 
-// SetState sets the "state" field.
-func (_u *ContactUpdateOne) SetState(v string) *ContactUpdateOne {
-	_u.mutation.SetState(v)
+// ClearMobileIndex clears the value of the "mobile_index" field.
+func (_u *ContactUpdateOne) ClearMobileIndex() *ContactUpdateOne {
+	_u.mutation.ClearMobileIndex()
 	return _u
 }
 
-// SetNillableState sets the "state" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableState(v *string) *ContactUpdateOne {
+// SetFaxSealed sets the "fax_sealed" field.
+func (_u *ContactUpdateOne) SetFaxSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetFaxSealed(v)
+	return _u
+}
+
+// SetNillableFaxSealed sets the "fax_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableFaxSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetState(*v)
+		_u.SetFaxSealed(*v)
 	}
 	return _u
 }
 
-// ClearState clears the value of the "state" field.
-func (_u *ContactUpdateOne) ClearState() *ContactUpdateOne {
-	_u.mutation.ClearState()
+// ClearFaxSealed clears the value of the "fax_sealed" field.
+func (_u *ContactUpdateOne) ClearFaxSealed() *ContactUpdateOne {
+	_u.mutation.ClearFaxSealed()
+	return _u
+}
+
+// SetStreetSealed sets the "street_sealed" field.
+func (_u *ContactUpdateOne) SetStreetSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetStreetSealed(v)
+	return _u
+}
+
+// SetNillableStreetSealed sets the "street_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableStreetSealed(v *seal.Cell) *ContactUpdateOne {
+	if v != nil {
+		_u.SetStreetSealed(*v)
+	}
+	return _u
+}
+
+// ClearStreetSealed clears the value of the "street_sealed" field.
+func (_u *ContactUpdateOne) ClearStreetSealed() *ContactUpdateOne {
+	_u.mutation.ClearStreetSealed()
+	return _u
+}
+
+// SetCitySealed sets the "city_sealed" field.
+func (_u *ContactUpdateOne) SetCitySealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetCitySealed(v)
+	return _u
+}
+
+// SetNillableCitySealed sets the "city_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableCitySealed(v *seal.Cell) *ContactUpdateOne {
+	if v != nil {
+		_u.SetCitySealed(*v)
+	}
+	return _u
+}
+
+// ClearCitySealed clears the value of the "city_sealed" field.
+func (_u *ContactUpdateOne) ClearCitySealed() *ContactUpdateOne {
+	_u.mutation.ClearCitySealed()
+	return _u
+}
+
+// SetCityIndex sets the "city_index" field.
+func (_u *ContactUpdateOne) SetCityIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetCityIndex()
+	_u.mutation.SetCityIndex(v)
+	return _u
+}
+
+// SetNillableCityIndex sets the "city_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableCityIndex(v *int64) *ContactUpdateOne {
+	if v != nil {
+		_u.SetCityIndex(*v)
+	}
+	return _u
+}
+
+// AddCityIndex adds value to the "city_index" field.
+func (_u *ContactUpdateOne) AddCityIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddCityIndex(v)
+	return _u
+}
+
+// ClearCityIndex clears the value of the "city_index" field.
+func (_u *ContactUpdateOne) ClearCityIndex() *ContactUpdateOne {
+	_u.mutation.ClearCityIndex()
+	return _u
+}
+
+// SetPostalCodeSealed sets the "postal_code_sealed" field.
+func (_u *ContactUpdateOne) SetPostalCodeSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetPostalCodeSealed(v)
+	return _u
+}
+
+// SetNillablePostalCodeSealed sets the "postal_code_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillablePostalCodeSealed(v *seal.Cell) *ContactUpdateOne {
+	if v != nil {
+		_u.SetPostalCodeSealed(*v)
+	}
+	return _u
+}
+
+// ClearPostalCodeSealed clears the value of the "postal_code_sealed" field.
+func (_u *ContactUpdateOne) ClearPostalCodeSealed() *ContactUpdateOne {
+	_u.mutation.ClearPostalCodeSealed()
+	return _u
+}
+
+// SetPostalCodeIndex sets the "postal_code_index" field.
+func (_u *ContactUpdateOne) SetPostalCodeIndex(v int64) *ContactUpdateOne {
+	_u.mutation.ResetPostalCodeIndex()
+	_u.mutation.SetPostalCodeIndex(v)
+	return _u
+}
+
+// SetNillablePostalCodeIndex sets the "postal_code_index" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillablePostalCodeIndex(v *int64) *ContactUpdateOne {
+	if v != nil {
+		_u.SetPostalCodeIndex(*v)
+	}
+	return _u
+}
+
+// AddPostalCodeIndex adds value to the "postal_code_index" field.
+func (_u *ContactUpdateOne) AddPostalCodeIndex(v int64) *ContactUpdateOne {
+	_u.mutation.AddPostalCodeIndex(v)
+	return _u
+}
+
+// ClearPostalCodeIndex clears the value of the "postal_code_index" field.
+func (_u *ContactUpdateOne) ClearPostalCodeIndex() *ContactUpdateOne {
+	_u.mutation.ClearPostalCodeIndex()
+	return _u
+}
+
+// SetStateSealed sets the "state_sealed" field.
+func (_u *ContactUpdateOne) SetStateSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetStateSealed(v)
+	return _u
+}
+
+// SetNillableStateSealed sets the "state_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableStateSealed(v *seal.Cell) *ContactUpdateOne {
+	if v != nil {
+		_u.SetStateSealed(*v)
+	}
+	return _u
+}
+
+// ClearStateSealed clears the value of the "state_sealed" field.
+func (_u *ContactUpdateOne) ClearStateSealed() *ContactUpdateOne {
+	_u.mutation.ClearStateSealed()
 	return _u
 }
 
@@ -1294,23 +1673,23 @@ func (_u *ContactUpdateOne) ClearRegion() *ContactUpdateOne {
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *ContactUpdateOne) SetJobTitle(v string) *ContactUpdateOne {
-	_u.mutation.SetJobTitle(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *ContactUpdateOne) SetJobTitleSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetJobTitleSealed(v)
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableJobTitle(v *string) *ContactUpdateOne {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableJobTitleSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetJobTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *ContactUpdateOne) ClearJobTitle() *ContactUpdateOne {
-	_u.mutation.ClearJobTitle()
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *ContactUpdateOne) ClearJobTitleSealed() *ContactUpdateOne {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
@@ -1334,43 +1713,43 @@ func (_u *ContactUpdateOne) ClearPreferredLanguage() *ContactUpdateOne {
 	return _u
 }
 
-// SetNotes sets the "notes" field.
-func (_u *ContactUpdateOne) SetNotes(v string) *ContactUpdateOne {
-	_u.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_u *ContactUpdateOne) SetNotesSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetNotesSealed(v)
 	return _u
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableNotes(v *string) *ContactUpdateOne {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableNotesSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetNotes(*v)
+		_u.SetNotesSealed(*v)
 	}
 	return _u
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (_u *ContactUpdateOne) ClearNotes() *ContactUpdateOne {
-	_u.mutation.ClearNotes()
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (_u *ContactUpdateOne) ClearNotesSealed() *ContactUpdateOne {
+	_u.mutation.ClearNotesSealed()
 	return _u
 }
 
-// SetAccessibilityNeeds sets the "accessibility_needs" field.
-func (_u *ContactUpdateOne) SetAccessibilityNeeds(v string) *ContactUpdateOne {
-	_u.mutation.SetAccessibilityNeeds(v)
+// SetAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field.
+func (_u *ContactUpdateOne) SetAccessibilityNeedsSealed(v seal.Cell) *ContactUpdateOne {
+	_u.mutation.SetAccessibilityNeedsSealed(v)
 	return _u
 }
 
-// SetNillableAccessibilityNeeds sets the "accessibility_needs" field if the given value is not nil.
-func (_u *ContactUpdateOne) SetNillableAccessibilityNeeds(v *string) *ContactUpdateOne {
+// SetNillableAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableAccessibilityNeedsSealed(v *seal.Cell) *ContactUpdateOne {
 	if v != nil {
-		_u.SetAccessibilityNeeds(*v)
+		_u.SetAccessibilityNeedsSealed(*v)
 	}
 	return _u
 }
 
-// ClearAccessibilityNeeds clears the value of the "accessibility_needs" field.
-func (_u *ContactUpdateOne) ClearAccessibilityNeeds() *ContactUpdateOne {
-	_u.mutation.ClearAccessibilityNeeds()
+// ClearAccessibilityNeedsSealed clears the value of the "accessibility_needs_sealed" field.
+func (_u *ContactUpdateOne) ClearAccessibilityNeedsSealed() *ContactUpdateOne {
+	_u.mutation.ClearAccessibilityNeedsSealed()
 	return _u
 }
 
@@ -1696,71 +2075,125 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(contact.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.FirstName(); ok {
-		_spec.SetField(contact.FieldFirstName, field.TypeString, value)
+	if value, ok := _u.mutation.FirstNameSealed(); ok {
+		_spec.SetField(contact.FieldFirstNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.FirstNameCleared() {
-		_spec.ClearField(contact.FieldFirstName, field.TypeString)
+	if _u.mutation.FirstNameSealedCleared() {
+		_spec.ClearField(contact.FieldFirstNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.LastName(); ok {
-		_spec.SetField(contact.FieldLastName, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameSealed(); ok {
+		_spec.SetField(contact.FieldLastNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.LastNameCleared() {
-		_spec.ClearField(contact.FieldLastName, field.TypeString)
+	if _u.mutation.LastNameSealedCleared() {
+		_spec.ClearField(contact.FieldLastNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Birthday(); ok {
-		_spec.SetField(contact.FieldBirthday, field.TypeTime, value)
+	if value, ok := _u.mutation.LastNameIndex(); ok {
+		_spec.SetField(contact.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.BirthdayCleared() {
-		_spec.ClearField(contact.FieldBirthday, field.TypeTime)
+	if value, ok := _u.mutation.AddedLastNameIndex(); ok {
+		_spec.AddField(contact.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(contact.FieldEmail, field.TypeString, value)
+	if _u.mutation.LastNameIndexCleared() {
+		_spec.ClearField(contact.FieldLastNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(contact.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.BirthdaySealed(); ok {
+		_spec.SetField(contact.FieldBirthdaySealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(contact.FieldPhone, field.TypeString, value)
+	if _u.mutation.BirthdaySealedCleared() {
+		_spec.ClearField(contact.FieldBirthdaySealed, field.TypeBytes)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(contact.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(contact.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Mobile(); ok {
-		_spec.SetField(contact.FieldMobile, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(contact.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.MobileCleared() {
-		_spec.ClearField(contact.FieldMobile, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(contact.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Fax(); ok {
-		_spec.SetField(contact.FieldFax, field.TypeString, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(contact.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.FaxCleared() {
-		_spec.ClearField(contact.FieldFax, field.TypeString)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(contact.FieldEmailIndex, field.TypeInt64)
 	}
-	if value, ok := _u.mutation.Street(); ok {
-		_spec.SetField(contact.FieldStreet, field.TypeString, value)
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(contact.FieldPhoneSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.StreetCleared() {
-		_spec.ClearField(contact.FieldStreet, field.TypeString)
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(contact.FieldPhoneSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.City(); ok {
-		_spec.SetField(contact.FieldCity, field.TypeString, value)
+	if value, ok := _u.mutation.PhoneIndex(); ok {
+		_spec.SetField(contact.FieldPhoneIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.CityCleared() {
-		_spec.ClearField(contact.FieldCity, field.TypeString)
+	if value, ok := _u.mutation.AddedPhoneIndex(); ok {
+		_spec.AddField(contact.FieldPhoneIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.PostalCode(); ok {
-		_spec.SetField(contact.FieldPostalCode, field.TypeString, value)
+	if _u.mutation.PhoneIndexCleared() {
+		_spec.ClearField(contact.FieldPhoneIndex, field.TypeInt64)
 	}
-	if _u.mutation.PostalCodeCleared() {
-		_spec.ClearField(contact.FieldPostalCode, field.TypeString)
+	if value, ok := _u.mutation.MobileSealed(); ok {
+		_spec.SetField(contact.FieldMobileSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.State(); ok {
-		_spec.SetField(contact.FieldState, field.TypeString, value)
+	if _u.mutation.MobileSealedCleared() {
+		_spec.ClearField(contact.FieldMobileSealed, field.TypeBytes)
 	}
-	if _u.mutation.StateCleared() {
-		_spec.ClearField(contact.FieldState, field.TypeString)
+	if value, ok := _u.mutation.MobileIndex(); ok {
+		_spec.SetField(contact.FieldMobileIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMobileIndex(); ok {
+		_spec.AddField(contact.FieldMobileIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.MobileIndexCleared() {
+		_spec.ClearField(contact.FieldMobileIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.FaxSealed(); ok {
+		_spec.SetField(contact.FieldFaxSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.FaxSealedCleared() {
+		_spec.ClearField(contact.FieldFaxSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.StreetSealed(); ok {
+		_spec.SetField(contact.FieldStreetSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.StreetSealedCleared() {
+		_spec.ClearField(contact.FieldStreetSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CitySealed(); ok {
+		_spec.SetField(contact.FieldCitySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.CitySealedCleared() {
+		_spec.ClearField(contact.FieldCitySealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CityIndex(); ok {
+		_spec.SetField(contact.FieldCityIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCityIndex(); ok {
+		_spec.AddField(contact.FieldCityIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.CityIndexCleared() {
+		_spec.ClearField(contact.FieldCityIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.PostalCodeSealed(); ok {
+		_spec.SetField(contact.FieldPostalCodeSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.PostalCodeSealedCleared() {
+		_spec.ClearField(contact.FieldPostalCodeSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PostalCodeIndex(); ok {
+		_spec.SetField(contact.FieldPostalCodeIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedPostalCodeIndex(); ok {
+		_spec.AddField(contact.FieldPostalCodeIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.PostalCodeIndexCleared() {
+		_spec.ClearField(contact.FieldPostalCodeIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.StateSealed(); ok {
+		_spec.SetField(contact.FieldStateSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.StateSealedCleared() {
+		_spec.ClearField(contact.FieldStateSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(contact.FieldCountry, field.TypeString, value)
@@ -1774,11 +2207,11 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	if _u.mutation.RegionCleared() {
 		_spec.ClearField(contact.FieldRegion, field.TypeString)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(contact.FieldJobTitle, field.TypeString, value)
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(contact.FieldJobTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(contact.FieldJobTitle, field.TypeString)
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(contact.FieldJobTitleSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.PreferredLanguage(); ok {
 		_spec.SetField(contact.FieldPreferredLanguage, field.TypeString, value)
@@ -1786,17 +2219,17 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	if _u.mutation.PreferredLanguageCleared() {
 		_spec.ClearField(contact.FieldPreferredLanguage, field.TypeString)
 	}
-	if value, ok := _u.mutation.Notes(); ok {
-		_spec.SetField(contact.FieldNotes, field.TypeString, value)
+	if value, ok := _u.mutation.NotesSealed(); ok {
+		_spec.SetField(contact.FieldNotesSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NotesCleared() {
-		_spec.ClearField(contact.FieldNotes, field.TypeString)
+	if _u.mutation.NotesSealedCleared() {
+		_spec.ClearField(contact.FieldNotesSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.AccessibilityNeeds(); ok {
-		_spec.SetField(contact.FieldAccessibilityNeeds, field.TypeString, value)
+	if value, ok := _u.mutation.AccessibilityNeedsSealed(); ok {
+		_spec.SetField(contact.FieldAccessibilityNeedsSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.AccessibilityNeedsCleared() {
-		_spec.ClearField(contact.FieldAccessibilityNeeds, field.TypeString)
+	if _u.mutation.AccessibilityNeedsSealedCleared() {
+		_spec.ClearField(contact.FieldAccessibilityNeedsSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.LifecycleStage(); ok {
 		_spec.SetField(contact.FieldLifecycleStage, field.TypeEnum, value)

@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -21,12 +22,14 @@ type Deal struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
+	// SealedBy holds the value of the "sealed_by" field.
+	SealedBy *uuid.UUID `json:"sealed_by,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"external_id,omitempty"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
 	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
-	// Name holds the value of the "name" field.
-	Name *string `json:"-"`
+	// NameSealed holds the value of the "name_sealed" field.
+	NameSealed seal.Cell `json:"-"`
 	// Stage holds the value of the "stage" field.
 	Stage deal.Stage `json:"stage,omitempty"`
 	// Amount holds the value of the "amount" field.
@@ -39,8 +42,8 @@ type Deal struct {
 	ExpectedCloseOn *time.Time `json:"expected_close_on,omitempty"`
 	// ClosedAt holds the value of the "closed_at" field.
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
-	// NextStep holds the value of the "next_step" field.
-	NextStep *string `json:"-"`
+	// NextStepSealed holds the value of the "next_step_sealed" field.
+	NextStepSealed seal.Cell `json:"-"`
 	// AccountID holds the value of the "account_id" field.
 	AccountID *uuid.UUID `json:"account_id,omitempty"`
 	// ContactID holds the value of the "contact_id" field.
@@ -123,11 +126,13 @@ func (*Deal) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case deal.FieldAccountID, deal.FieldContactID, deal.FieldOwnerID, deal.FieldProductID:
+		case deal.FieldSealedBy, deal.FieldAccountID, deal.FieldContactID, deal.FieldOwnerID, deal.FieldProductID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case deal.FieldNameSealed, deal.FieldNextStepSealed:
+			values[i] = new(seal.Cell)
 		case deal.FieldExternalIDInstance, deal.FieldAmount, deal.FieldProbability:
 			values[i] = new(sql.NullInt64)
-		case deal.FieldExternalID, deal.FieldName, deal.FieldStage, deal.FieldCurrency, deal.FieldNextStep:
+		case deal.FieldExternalID, deal.FieldStage, deal.FieldCurrency:
 			values[i] = new(sql.NullString)
 		case deal.FieldExpectedCloseOn, deal.FieldClosedAt, deal.FieldCreatedAt, deal.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -154,6 +159,13 @@ func (_m *Deal) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.ID = *value
 			}
+		case deal.FieldSealedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_by", values[i])
+			} else if value.Valid {
+				_m.SealedBy = new(uuid.UUID)
+				*_m.SealedBy = *value.S.(*uuid.UUID)
+			}
 		case deal.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field external_id", values[i])
@@ -167,12 +179,11 @@ func (_m *Deal) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalIDInstance = value.Int64
 			}
-		case deal.FieldName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field name", values[i])
-			} else if value.Valid {
-				_m.Name = new(string)
-				*_m.Name = value.String
+		case deal.FieldNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field name_sealed", values[i])
+			} else if value != nil {
+				_m.NameSealed = *value
 			}
 		case deal.FieldStage:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -215,12 +226,11 @@ func (_m *Deal) assignValues(columns []string, values []any) error {
 				_m.ClosedAt = new(time.Time)
 				*_m.ClosedAt = value.Time
 			}
-		case deal.FieldNextStep:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field next_step", values[i])
-			} else if value.Valid {
-				_m.NextStep = new(string)
-				*_m.NextStep = value.String
+		case deal.FieldNextStepSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field next_step_sealed", values[i])
+			} else if value != nil {
+				_m.NextStepSealed = *value
 			}
 		case deal.FieldAccountID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {

@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -23,6 +24,20 @@ type DealCreate struct {
 	config
 	mutation *DealMutation
 	hooks    []Hook
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_c *DealCreate) SetSealedBy(v uuid.UUID) *DealCreate {
+	_c.mutation.SetSealedBy(v)
+	return _c
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_c *DealCreate) SetNillableSealedBy(v *uuid.UUID) *DealCreate {
+	if v != nil {
+		_c.SetSealedBy(*v)
+	}
+	return _c
 }
 
 // SetExternalID sets the "external_id" field.
@@ -53,16 +68,16 @@ func (_c *DealCreate) SetNillableExternalIDInstance(v *int64) *DealCreate {
 	return _c
 }
 
-// SetName sets the "name" field.
-func (_c *DealCreate) SetName(v string) *DealCreate {
-	_c.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_c *DealCreate) SetNameSealed(v seal.Cell) *DealCreate {
+	_c.mutation.SetNameSealed(v)
 	return _c
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_c *DealCreate) SetNillableName(v *string) *DealCreate {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_c *DealCreate) SetNillableNameSealed(v *seal.Cell) *DealCreate {
 	if v != nil {
-		_c.SetName(*v)
+		_c.SetNameSealed(*v)
 	}
 	return _c
 }
@@ -151,16 +166,16 @@ func (_c *DealCreate) SetNillableClosedAt(v *time.Time) *DealCreate {
 	return _c
 }
 
-// SetNextStep sets the "next_step" field.
-func (_c *DealCreate) SetNextStep(v string) *DealCreate {
-	_c.mutation.SetNextStep(v)
+// SetNextStepSealed sets the "next_step_sealed" field.
+func (_c *DealCreate) SetNextStepSealed(v seal.Cell) *DealCreate {
+	_c.mutation.SetNextStepSealed(v)
 	return _c
 }
 
-// SetNillableNextStep sets the "next_step" field if the given value is not nil.
-func (_c *DealCreate) SetNillableNextStep(v *string) *DealCreate {
+// SetNillableNextStepSealed sets the "next_step_sealed" field if the given value is not nil.
+func (_c *DealCreate) SetNillableNextStepSealed(v *seal.Cell) *DealCreate {
 	if v != nil {
-		_c.SetNextStep(*v)
+		_c.SetNextStepSealed(*v)
 	}
 	return _c
 }
@@ -463,6 +478,10 @@ func (_c *DealCreate) createSpec() (*Deal, *sqlgraph.CreateSpec) {
 		_node.ID = id
 		_spec.ID.Value = &id
 	}
+	if value, ok := _c.mutation.SealedBy(); ok {
+		_spec.SetField(deal.FieldSealedBy, field.TypeUUID, value)
+		_node.SealedBy = &value
+	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(deal.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
@@ -471,9 +490,9 @@ func (_c *DealCreate) createSpec() (*Deal, *sqlgraph.CreateSpec) {
 		_spec.SetField(deal.FieldExternalIDInstance, field.TypeInt64, value)
 		_node.ExternalIDInstance = value
 	}
-	if value, ok := _c.mutation.Name(); ok {
-		_spec.SetField(deal.FieldName, field.TypeString, value)
-		_node.Name = &value
+	if value, ok := _c.mutation.NameSealed(); ok {
+		_spec.SetField(deal.FieldNameSealed, field.TypeBytes, value)
+		_node.NameSealed = value
 	}
 	if value, ok := _c.mutation.Stage(); ok {
 		_spec.SetField(deal.FieldStage, field.TypeEnum, value)
@@ -499,9 +518,9 @@ func (_c *DealCreate) createSpec() (*Deal, *sqlgraph.CreateSpec) {
 		_spec.SetField(deal.FieldClosedAt, field.TypeTime, value)
 		_node.ClosedAt = &value
 	}
-	if value, ok := _c.mutation.NextStep(); ok {
-		_spec.SetField(deal.FieldNextStep, field.TypeString, value)
-		_node.NextStep = &value
+	if value, ok := _c.mutation.NextStepSealed(); ok {
+		_spec.SetField(deal.FieldNextStepSealed, field.TypeBytes, value)
+		_node.NextStepSealed = value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(deal.FieldCreatedAt, field.TypeTime, value)

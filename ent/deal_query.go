@@ -408,12 +408,12 @@ func (_q *DealQuery) WithProductEdge(opts ...func(*ProductQuery)) *DealQuery {
 // Example:
 //
 //	var v []struct {
-//		ExternalID string `json:"external_id,omitempty"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.Deal.Query().
-//		GroupBy(deal.FieldExternalID).
+//		GroupBy(deal.FieldSealedBy).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *DealQuery) GroupBy(field string, fields ...string) *DealGroupBy {
@@ -431,11 +431,11 @@ func (_q *DealQuery) GroupBy(field string, fields ...string) *DealGroupBy {
 // Example:
 //
 //	var v []struct {
-//		ExternalID string `json:"external_id,omitempty"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //	}
 //
 //	client.Deal.Query().
-//		Select(deal.FieldExternalID).
+//		Select(deal.FieldSealedBy).
 //		Scan(ctx, &v)
 func (_q *DealQuery) Select(fields ...string) *DealSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -30,6 +31,26 @@ type DealUpdate struct {
 // Where appends a list predicates to the DealUpdate builder.
 func (_u *DealUpdate) Where(ps ...predicate.Deal) *DealUpdate {
 	_u.mutation.Where(ps...)
+	return _u
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_u *DealUpdate) SetSealedBy(v uuid.UUID) *DealUpdate {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *DealUpdate) SetNillableSealedBy(v *uuid.UUID) *DealUpdate {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *DealUpdate) ClearSealedBy() *DealUpdate {
+	_u.mutation.ClearSealedBy()
 	return _u
 }
 
@@ -74,23 +95,23 @@ func (_u *DealUpdate) AddExternalIDInstance(v int64) *DealUpdate {
 	return _u
 }
 
-// SetName sets the "name" field.
-func (_u *DealUpdate) SetName(v string) *DealUpdate {
-	_u.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_u *DealUpdate) SetNameSealed(v seal.Cell) *DealUpdate {
+	_u.mutation.SetNameSealed(v)
 	return _u
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *DealUpdate) SetNillableName(v *string) *DealUpdate {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_u *DealUpdate) SetNillableNameSealed(v *seal.Cell) *DealUpdate {
 	if v != nil {
-		_u.SetName(*v)
+		_u.SetNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearName clears the value of the "name" field.
-func (_u *DealUpdate) ClearName() *DealUpdate {
-	_u.mutation.ClearName()
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (_u *DealUpdate) ClearNameSealed() *DealUpdate {
+	_u.mutation.ClearNameSealed()
 	return _u
 }
 
@@ -222,23 +243,23 @@ func (_u *DealUpdate) ClearClosedAt() *DealUpdate {
 	return _u
 }
 
-// SetNextStep sets the "next_step" field.
-func (_u *DealUpdate) SetNextStep(v string) *DealUpdate {
-	_u.mutation.SetNextStep(v)
+// SetNextStepSealed sets the "next_step_sealed" field.
+func (_u *DealUpdate) SetNextStepSealed(v seal.Cell) *DealUpdate {
+	_u.mutation.SetNextStepSealed(v)
 	return _u
 }
 
-// SetNillableNextStep sets the "next_step" field if the given value is not nil.
-func (_u *DealUpdate) SetNillableNextStep(v *string) *DealUpdate {
+// SetNillableNextStepSealed sets the "next_step_sealed" field if the given value is not nil.
+func (_u *DealUpdate) SetNillableNextStepSealed(v *seal.Cell) *DealUpdate {
 	if v != nil {
-		_u.SetNextStep(*v)
+		_u.SetNextStepSealed(*v)
 	}
 	return _u
 }
 
-// ClearNextStep clears the value of the "next_step" field.
-func (_u *DealUpdate) ClearNextStep() *DealUpdate {
-	_u.mutation.ClearNextStep()
+// ClearNextStepSealed clears the value of the "next_step_sealed" field.
+func (_u *DealUpdate) ClearNextStepSealed() *DealUpdate {
+	_u.mutation.ClearNextStepSealed()
 	return _u
 }
 
@@ -496,6 +517,12 @@ func (_u *DealUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(deal.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(deal.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(deal.FieldExternalID, field.TypeString, value)
 	}
@@ -508,11 +535,11 @@ func (_u *DealUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(deal.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(deal.FieldName, field.TypeString, value)
+	if value, ok := _u.mutation.NameSealed(); ok {
+		_spec.SetField(deal.FieldNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NameCleared() {
-		_spec.ClearField(deal.FieldName, field.TypeString)
+	if _u.mutation.NameSealedCleared() {
+		_spec.ClearField(deal.FieldNameSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Stage(); ok {
 		_spec.SetField(deal.FieldStage, field.TypeEnum, value)
@@ -553,11 +580,11 @@ func (_u *DealUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(deal.FieldClosedAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.NextStep(); ok {
-		_spec.SetField(deal.FieldNextStep, field.TypeString, value)
+	if value, ok := _u.mutation.NextStepSealed(); ok {
+		_spec.SetField(deal.FieldNextStepSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NextStepCleared() {
-		_spec.ClearField(deal.FieldNextStep, field.TypeString)
+	if _u.mutation.NextStepSealedCleared() {
+		_spec.ClearField(deal.FieldNextStepSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(deal.FieldUpdatedAt, field.TypeTime, value)
@@ -701,6 +728,26 @@ type DealUpdateOne struct {
 	mutation *DealMutation
 }
 
+// SetSealedBy sets the "sealed_by" field.
+func (_u *DealUpdateOne) SetSealedBy(v uuid.UUID) *DealUpdateOne {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *DealUpdateOne) SetNillableSealedBy(v *uuid.UUID) *DealUpdateOne {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *DealUpdateOne) ClearSealedBy() *DealUpdateOne {
+	_u.mutation.ClearSealedBy()
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *DealUpdateOne) SetExternalID(v string) *DealUpdateOne {
 	_u.mutation.SetExternalID(v)
@@ -742,23 +789,23 @@ func (_u *DealUpdateOne) AddExternalIDInstance(v int64) *DealUpdateOne {
 	return _u
 }
 
-// SetName sets the "name" field.
-func (_u *DealUpdateOne) SetName(v string) *DealUpdateOne {
-	_u.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_u *DealUpdateOne) SetNameSealed(v seal.Cell) *DealUpdateOne {
+	_u.mutation.SetNameSealed(v)
 	return _u
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *DealUpdateOne) SetNillableName(v *string) *DealUpdateOne {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_u *DealUpdateOne) SetNillableNameSealed(v *seal.Cell) *DealUpdateOne {
 	if v != nil {
-		_u.SetName(*v)
+		_u.SetNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearName clears the value of the "name" field.
-func (_u *DealUpdateOne) ClearName() *DealUpdateOne {
-	_u.mutation.ClearName()
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (_u *DealUpdateOne) ClearNameSealed() *DealUpdateOne {
+	_u.mutation.ClearNameSealed()
 	return _u
 }
 
@@ -890,23 +937,23 @@ func (_u *DealUpdateOne) ClearClosedAt() *DealUpdateOne {
 	return _u
 }
 
-// SetNextStep sets the "next_step" field.
-func (_u *DealUpdateOne) SetNextStep(v string) *DealUpdateOne {
-	_u.mutation.SetNextStep(v)
+// SetNextStepSealed sets the "next_step_sealed" field.
+func (_u *DealUpdateOne) SetNextStepSealed(v seal.Cell) *DealUpdateOne {
+	_u.mutation.SetNextStepSealed(v)
 	return _u
 }
 
-// SetNillableNextStep sets the "next_step" field if the given value is not nil.
-func (_u *DealUpdateOne) SetNillableNextStep(v *string) *DealUpdateOne {
+// SetNillableNextStepSealed sets the "next_step_sealed" field if the given value is not nil.
+func (_u *DealUpdateOne) SetNillableNextStepSealed(v *seal.Cell) *DealUpdateOne {
 	if v != nil {
-		_u.SetNextStep(*v)
+		_u.SetNextStepSealed(*v)
 	}
 	return _u
 }
 
-// ClearNextStep clears the value of the "next_step" field.
-func (_u *DealUpdateOne) ClearNextStep() *DealUpdateOne {
-	_u.mutation.ClearNextStep()
+// ClearNextStepSealed clears the value of the "next_step_sealed" field.
+func (_u *DealUpdateOne) ClearNextStepSealed() *DealUpdateOne {
+	_u.mutation.ClearNextStepSealed()
 	return _u
 }
 
@@ -1194,6 +1241,12 @@ func (_u *DealUpdateOne) sqlSave(ctx context.Context) (_node *Deal, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(deal.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(deal.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(deal.FieldExternalID, field.TypeString, value)
 	}
@@ -1206,11 +1259,11 @@ func (_u *DealUpdateOne) sqlSave(ctx context.Context) (_node *Deal, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(deal.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(deal.FieldName, field.TypeString, value)
+	if value, ok := _u.mutation.NameSealed(); ok {
+		_spec.SetField(deal.FieldNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NameCleared() {
-		_spec.ClearField(deal.FieldName, field.TypeString)
+	if _u.mutation.NameSealedCleared() {
+		_spec.ClearField(deal.FieldNameSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Stage(); ok {
 		_spec.SetField(deal.FieldStage, field.TypeEnum, value)
@@ -1251,11 +1304,11 @@ func (_u *DealUpdateOne) sqlSave(ctx context.Context) (_node *Deal, err error) {
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(deal.FieldClosedAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.NextStep(); ok {
-		_spec.SetField(deal.FieldNextStep, field.TypeString, value)
+	if value, ok := _u.mutation.NextStepSealed(); ok {
+		_spec.SetField(deal.FieldNextStepSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NextStepCleared() {
-		_spec.ClearField(deal.FieldNextStep, field.TypeString)
+	if _u.mutation.NextStepSealedCleared() {
+		_spec.ClearField(deal.FieldNextStepSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(deal.FieldUpdatedAt, field.TypeTime, value)

@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -28,18 +29,24 @@ type Lead struct {
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
 	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
-	// FirstName holds the value of the "first_name" field.
-	FirstName *string `json:"-"`
-	// LastName holds the value of the "last_name" field.
-	LastName *string `json:"-"`
-	// Email holds the value of the "email" field.
-	Email *string `json:"-"`
-	// Phone holds the value of the "phone" field.
-	Phone *string `json:"-"`
-	// Company holds the value of the "company" field.
-	Company *string `json:"-"`
-	// JobTitle holds the value of the "job_title" field.
-	JobTitle *string `json:"-"`
+	// FirstNameSealed holds the value of the "first_name_sealed" field.
+	FirstNameSealed seal.Cell `json:"-"`
+	// LastNameSealed holds the value of the "last_name_sealed" field.
+	LastNameSealed seal.Cell `json:"-"`
+	// LastNameIndex holds the value of the "last_name_index" field.
+	LastNameIndex *int64 `json:"last_name_index,omitempty"`
+	// EmailSealed holds the value of the "email_sealed" field.
+	EmailSealed seal.Cell `json:"-"`
+	// EmailIndex holds the value of the "email_index" field.
+	EmailIndex *int64 `json:"email_index,omitempty"`
+	// PhoneSealed holds the value of the "phone_sealed" field.
+	PhoneSealed seal.Cell `json:"-"`
+	// PhoneIndex holds the value of the "phone_index" field.
+	PhoneIndex *int64 `json:"phone_index,omitempty"`
+	// CompanySealed holds the value of the "company_sealed" field.
+	CompanySealed seal.Cell `json:"-"`
+	// JobTitleSealed holds the value of the "job_title_sealed" field.
+	JobTitleSealed seal.Cell `json:"-"`
 	// Country holds the value of the "country" field.
 	Country *string `json:"-"`
 	// Region holds the value of the "region" field.
@@ -48,8 +55,8 @@ type Lead struct {
 	Status *lead.Status `json:"-"`
 	// Source holds the value of the "source" field.
 	Source *lead.Source `json:"source,omitempty"`
-	// Notes holds the value of the "notes" field.
-	Notes *string `json:"-"`
+	// NotesSealed holds the value of the "notes_sealed" field.
+	NotesSealed seal.Cell `json:"-"`
 	// LastActivityAt holds the value of the "last_activity_at" field.
 	LastActivityAt *time.Time `json:"-"`
 	// CampaignID holds the value of the "campaign_id" field.
@@ -121,9 +128,11 @@ func (*Lead) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case lead.FieldCampaignID, lead.FieldOwnerID, lead.FieldConvertedToID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case lead.FieldPrivacyState, lead.FieldExternalIDInstance:
+		case lead.FieldFirstNameSealed, lead.FieldLastNameSealed, lead.FieldEmailSealed, lead.FieldPhoneSealed, lead.FieldCompanySealed, lead.FieldJobTitleSealed, lead.FieldNotesSealed:
+			values[i] = new(seal.Cell)
+		case lead.FieldPrivacyState, lead.FieldExternalIDInstance, lead.FieldLastNameIndex, lead.FieldEmailIndex, lead.FieldPhoneIndex:
 			values[i] = new(sql.NullInt64)
-		case lead.FieldExternalID, lead.FieldFirstName, lead.FieldLastName, lead.FieldEmail, lead.FieldPhone, lead.FieldCompany, lead.FieldJobTitle, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource, lead.FieldNotes:
+		case lead.FieldExternalID, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource:
 			values[i] = new(sql.NullString)
 		case lead.FieldLastActivityAt, lead.FieldCreatedAt, lead.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -175,47 +184,62 @@ func (_m *Lead) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalIDInstance = value.Int64
 			}
-		case lead.FieldFirstName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field first_name", values[i])
-			} else if value.Valid {
-				_m.FirstName = new(string)
-				*_m.FirstName = value.String
+		case lead.FieldFirstNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field first_name_sealed", values[i])
+			} else if value != nil {
+				_m.FirstNameSealed = *value
 			}
-		case lead.FieldLastName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field last_name", values[i])
-			} else if value.Valid {
-				_m.LastName = new(string)
-				*_m.LastName = value.String
+		case lead.FieldLastNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field last_name_sealed", values[i])
+			} else if value != nil {
+				_m.LastNameSealed = *value
 			}
-		case lead.FieldEmail:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field email", values[i])
+		case lead.FieldLastNameIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field last_name_index", values[i])
 			} else if value.Valid {
-				_m.Email = new(string)
-				*_m.Email = value.String
+				_m.LastNameIndex = new(int64)
+				*_m.LastNameIndex = value.Int64
 			}
-		case lead.FieldPhone:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field phone", values[i])
-			} else if value.Valid {
-				_m.Phone = new(string)
-				*_m.Phone = value.String
+		case lead.FieldEmailSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field email_sealed", values[i])
+			} else if value != nil {
+				_m.EmailSealed = *value
 			}
-		case lead.FieldCompany:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field company", values[i])
+		case lead.FieldEmailIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field email_index", values[i])
 			} else if value.Valid {
-				_m.Company = new(string)
-				*_m.Company = value.String
+				_m.EmailIndex = new(int64)
+				*_m.EmailIndex = value.Int64
 			}
-		case lead.FieldJobTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field job_title", values[i])
+		case lead.FieldPhoneSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field phone_sealed", values[i])
+			} else if value != nil {
+				_m.PhoneSealed = *value
+			}
+		case lead.FieldPhoneIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field phone_index", values[i])
 			} else if value.Valid {
-				_m.JobTitle = new(string)
-				*_m.JobTitle = value.String
+				_m.PhoneIndex = new(int64)
+				*_m.PhoneIndex = value.Int64
+			}
+		case lead.FieldCompanySealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field company_sealed", values[i])
+			} else if value != nil {
+				_m.CompanySealed = *value
+			}
+		case lead.FieldJobTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field job_title_sealed", values[i])
+			} else if value != nil {
+				_m.JobTitleSealed = *value
 			}
 		case lead.FieldCountry:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -245,12 +269,11 @@ func (_m *Lead) assignValues(columns []string, values []any) error {
 				_m.Source = new(lead.Source)
 				*_m.Source = lead.Source(value.String)
 			}
-		case lead.FieldNotes:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field notes", values[i])
-			} else if value.Valid {
-				_m.Notes = new(string)
-				*_m.Notes = value.String
+		case lead.FieldNotesSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field notes_sealed", values[i])
+			} else if value != nil {
+				_m.NotesSealed = *value
 			}
 		case lead.FieldLastActivityAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -72,86 +73,128 @@ func (_c *LeadCreate) SetNillableExternalIDInstance(v *int64) *LeadCreate {
 	return _c
 }
 
-// SetFirstName sets the "first_name" field.
-func (_c *LeadCreate) SetFirstName(v string) *LeadCreate {
-	_c.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_c *LeadCreate) SetFirstNameSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetFirstNameSealed(v)
 	return _c
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableFirstName(v *string) *LeadCreate {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableFirstNameSealed(v *seal.Cell) *LeadCreate {
 	if v != nil {
-		_c.SetFirstName(*v)
+		_c.SetFirstNameSealed(*v)
 	}
 	return _c
 }
 
-// SetLastName sets the "last_name" field.
-func (_c *LeadCreate) SetLastName(v string) *LeadCreate {
-	_c.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_c *LeadCreate) SetLastNameSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetLastNameSealed(v)
 	return _c
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableLastName(v *string) *LeadCreate {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableLastNameSealed(v *seal.Cell) *LeadCreate {
 	if v != nil {
-		_c.SetLastName(*v)
+		_c.SetLastNameSealed(*v)
 	}
 	return _c
 }
 
-// SetEmail sets the "email" field.
-func (_c *LeadCreate) SetEmail(v string) *LeadCreate {
-	_c.mutation.SetEmail(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_c *LeadCreate) SetLastNameIndex(v int64) *LeadCreate {
+	_c.mutation.SetLastNameIndex(v)
 	return _c
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableEmail(v *string) *LeadCreate {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableLastNameIndex(v *int64) *LeadCreate {
 	if v != nil {
-		_c.SetEmail(*v)
+		_c.SetLastNameIndex(*v)
 	}
 	return _c
 }
 
-// SetPhone sets the "phone" field.
-func (_c *LeadCreate) SetPhone(v string) *LeadCreate {
-	_c.mutation.SetPhone(v)
+// SetEmailSealed sets the "email_sealed" field.
+func (_c *LeadCreate) SetEmailSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetEmailSealed(v)
 	return _c
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_c *LeadCreate) SetNillablePhone(v *string) *LeadCreate {
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableEmailSealed(v *seal.Cell) *LeadCreate {
 	if v != nil {
-		_c.SetPhone(*v)
+		_c.SetEmailSealed(*v)
 	}
 	return _c
 }
 
-// SetCompany sets the "company" field.
-func (_c *LeadCreate) SetCompany(v string) *LeadCreate {
-	_c.mutation.SetCompany(v)
+// SetEmailIndex sets the "email_index" field.
+func (_c *LeadCreate) SetEmailIndex(v int64) *LeadCreate {
+	_c.mutation.SetEmailIndex(v)
 	return _c
 }
 
-// SetNillableCompany sets the "company" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableCompany(v *string) *LeadCreate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableEmailIndex(v *int64) *LeadCreate {
 	if v != nil {
-		_c.SetCompany(*v)
+		_c.SetEmailIndex(*v)
 	}
 	return _c
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_c *LeadCreate) SetJobTitle(v string) *LeadCreate {
-	_c.mutation.SetJobTitle(v)
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_c *LeadCreate) SetPhoneSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetPhoneSealed(v)
 	return _c
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableJobTitle(v *string) *LeadCreate {
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillablePhoneSealed(v *seal.Cell) *LeadCreate {
 	if v != nil {
-		_c.SetJobTitle(*v)
+		_c.SetPhoneSealed(*v)
+	}
+	return _c
+}
+
+// SetPhoneIndex sets the "phone_index" field.
+func (_c *LeadCreate) SetPhoneIndex(v int64) *LeadCreate {
+	_c.mutation.SetPhoneIndex(v)
+	return _c
+}
+
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_c *LeadCreate) SetNillablePhoneIndex(v *int64) *LeadCreate {
+	if v != nil {
+		_c.SetPhoneIndex(*v)
+	}
+	return _c
+}
+
+// SetCompanySealed sets the "company_sealed" field.
+func (_c *LeadCreate) SetCompanySealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetCompanySealed(v)
+	return _c
+}
+
+// SetNillableCompanySealed sets the "company_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableCompanySealed(v *seal.Cell) *LeadCreate {
+	if v != nil {
+		_c.SetCompanySealed(*v)
+	}
+	return _c
+}
+
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_c *LeadCreate) SetJobTitleSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetJobTitleSealed(v)
+	return _c
+}
+
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableJobTitleSealed(v *seal.Cell) *LeadCreate {
+	if v != nil {
+		_c.SetJobTitleSealed(*v)
 	}
 	return _c
 }
@@ -212,16 +255,16 @@ func (_c *LeadCreate) SetNillableSource(v *lead.Source) *LeadCreate {
 	return _c
 }
 
-// SetNotes sets the "notes" field.
-func (_c *LeadCreate) SetNotes(v string) *LeadCreate {
-	_c.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_c *LeadCreate) SetNotesSealed(v seal.Cell) *LeadCreate {
+	_c.mutation.SetNotesSealed(v)
 	return _c
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_c *LeadCreate) SetNillableNotes(v *string) *LeadCreate {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableNotesSealed(v *seal.Cell) *LeadCreate {
 	if v != nil {
-		_c.SetNotes(*v)
+		_c.SetNotesSealed(*v)
 	}
 	return _c
 }
@@ -536,29 +579,41 @@ func (_c *LeadCreate) createSpec() (*Lead, *sqlgraph.CreateSpec) {
 		_spec.SetField(lead.FieldExternalIDInstance, field.TypeInt64, value)
 		_node.ExternalIDInstance = value
 	}
-	if value, ok := _c.mutation.FirstName(); ok {
-		_spec.SetField(lead.FieldFirstName, field.TypeString, value)
-		_node.FirstName = &value
+	if value, ok := _c.mutation.FirstNameSealed(); ok {
+		_spec.SetField(lead.FieldFirstNameSealed, field.TypeBytes, value)
+		_node.FirstNameSealed = value
 	}
-	if value, ok := _c.mutation.LastName(); ok {
-		_spec.SetField(lead.FieldLastName, field.TypeString, value)
-		_node.LastName = &value
+	if value, ok := _c.mutation.LastNameSealed(); ok {
+		_spec.SetField(lead.FieldLastNameSealed, field.TypeBytes, value)
+		_node.LastNameSealed = value
 	}
-	if value, ok := _c.mutation.Email(); ok {
-		_spec.SetField(lead.FieldEmail, field.TypeString, value)
-		_node.Email = &value
+	if value, ok := _c.mutation.LastNameIndex(); ok {
+		_spec.SetField(lead.FieldLastNameIndex, field.TypeInt64, value)
+		_node.LastNameIndex = &value
 	}
-	if value, ok := _c.mutation.Phone(); ok {
-		_spec.SetField(lead.FieldPhone, field.TypeString, value)
-		_node.Phone = &value
+	if value, ok := _c.mutation.EmailSealed(); ok {
+		_spec.SetField(lead.FieldEmailSealed, field.TypeBytes, value)
+		_node.EmailSealed = value
 	}
-	if value, ok := _c.mutation.Company(); ok {
-		_spec.SetField(lead.FieldCompany, field.TypeString, value)
-		_node.Company = &value
+	if value, ok := _c.mutation.EmailIndex(); ok {
+		_spec.SetField(lead.FieldEmailIndex, field.TypeInt64, value)
+		_node.EmailIndex = &value
 	}
-	if value, ok := _c.mutation.JobTitle(); ok {
-		_spec.SetField(lead.FieldJobTitle, field.TypeString, value)
-		_node.JobTitle = &value
+	if value, ok := _c.mutation.PhoneSealed(); ok {
+		_spec.SetField(lead.FieldPhoneSealed, field.TypeBytes, value)
+		_node.PhoneSealed = value
+	}
+	if value, ok := _c.mutation.PhoneIndex(); ok {
+		_spec.SetField(lead.FieldPhoneIndex, field.TypeInt64, value)
+		_node.PhoneIndex = &value
+	}
+	if value, ok := _c.mutation.CompanySealed(); ok {
+		_spec.SetField(lead.FieldCompanySealed, field.TypeBytes, value)
+		_node.CompanySealed = value
+	}
+	if value, ok := _c.mutation.JobTitleSealed(); ok {
+		_spec.SetField(lead.FieldJobTitleSealed, field.TypeBytes, value)
+		_node.JobTitleSealed = value
 	}
 	if value, ok := _c.mutation.Country(); ok {
 		_spec.SetField(lead.FieldCountry, field.TypeString, value)
@@ -576,9 +631,9 @@ func (_c *LeadCreate) createSpec() (*Lead, *sqlgraph.CreateSpec) {
 		_spec.SetField(lead.FieldSource, field.TypeEnum, value)
 		_node.Source = &value
 	}
-	if value, ok := _c.mutation.Notes(); ok {
-		_spec.SetField(lead.FieldNotes, field.TypeString, value)
-		_node.Notes = &value
+	if value, ok := _c.mutation.NotesSealed(); ok {
+		_spec.SetField(lead.FieldNotesSealed, field.TypeBytes, value)
+		_node.NotesSealed = value
 	}
 	if value, ok := _c.mutation.LastActivityAt(); ok {
 		_spec.SetField(lead.FieldLastActivityAt, field.TypeTime, value)

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -108,123 +109,204 @@ func (_u *LeadUpdate) AddExternalIDInstance(v int64) *LeadUpdate {
 	return _u
 }
 
-// SetFirstName sets the "first_name" field.
-func (_u *LeadUpdate) SetFirstName(v string) *LeadUpdate {
-	_u.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_u *LeadUpdate) SetFirstNameSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetFirstNameSealed(v)
 	return _u
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableFirstName(v *string) *LeadUpdate {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableFirstNameSealed(v *seal.Cell) *LeadUpdate {
 	if v != nil {
-		_u.SetFirstName(*v)
+		_u.SetFirstNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (_u *LeadUpdate) ClearFirstName() *LeadUpdate {
-	_u.mutation.ClearFirstName()
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (_u *LeadUpdate) ClearFirstNameSealed() *LeadUpdate {
+	_u.mutation.ClearFirstNameSealed()
 	return _u
 }
 
-// SetLastName sets the "last_name" field.
-func (_u *LeadUpdate) SetLastName(v string) *LeadUpdate {
-	_u.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_u *LeadUpdate) SetLastNameSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetLastNameSealed(v)
 	return _u
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableLastName(v *string) *LeadUpdate {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableLastNameSealed(v *seal.Cell) *LeadUpdate {
 	if v != nil {
-		_u.SetLastName(*v)
+		_u.SetLastNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (_u *LeadUpdate) ClearLastName() *LeadUpdate {
-	_u.mutation.ClearLastName()
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (_u *LeadUpdate) ClearLastNameSealed() *LeadUpdate {
+	_u.mutation.ClearLastNameSealed()
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *LeadUpdate) SetEmail(v string) *LeadUpdate {
-	_u.mutation.SetEmail(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_u *LeadUpdate) SetLastNameIndex(v int64) *LeadUpdate {
+	_u.mutation.ResetLastNameIndex()
+	_u.mutation.SetLastNameIndex(v)
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableEmail(v *string) *LeadUpdate {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableLastNameIndex(v *int64) *LeadUpdate {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetLastNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *LeadUpdate) ClearEmail() *LeadUpdate {
-	_u.mutation.ClearEmail()
+// AddLastNameIndex adds value to the "last_name_index" field.
+func (_u *LeadUpdate) AddLastNameIndex(v int64) *LeadUpdate {
+	_u.mutation.AddLastNameIndex(v)
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *LeadUpdate) SetPhone(v string) *LeadUpdate {
-	_u.mutation.SetPhone(v)
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (_u *LeadUpdate) ClearLastNameIndex() *LeadUpdate {
+	_u.mutation.ClearLastNameIndex()
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillablePhone(v *string) *LeadUpdate {
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *LeadUpdate) SetEmailSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetEmailSealed(v)
+	return _u
+}
+
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableEmailSealed(v *seal.Cell) *LeadUpdate {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *LeadUpdate) ClearPhone() *LeadUpdate {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *LeadUpdate) ClearEmailSealed() *LeadUpdate {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetCompany sets the "company" field.
-func (_u *LeadUpdate) SetCompany(v string) *LeadUpdate {
-	_u.mutation.SetCompany(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *LeadUpdate) SetEmailIndex(v int64) *LeadUpdate {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableCompany sets the "company" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableCompany(v *string) *LeadUpdate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableEmailIndex(v *int64) *LeadUpdate {
 	if v != nil {
-		_u.SetCompany(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearCompany clears the value of the "company" field.
-func (_u *LeadUpdate) ClearCompany() *LeadUpdate {
-	_u.mutation.ClearCompany()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *LeadUpdate) AddEmailIndex(v int64) *LeadUpdate {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *LeadUpdate) SetJobTitle(v string) *LeadUpdate {
-	_u.mutation.SetJobTitle(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *LeadUpdate) ClearEmailIndex() *LeadUpdate {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableJobTitle(v *string) *LeadUpdate {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *LeadUpdate) SetPhoneSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillablePhoneSealed(v *seal.Cell) *LeadUpdate {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *LeadUpdate) ClearJobTitle() *LeadUpdate {
-	_u.mutation.ClearJobTitle()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *LeadUpdate) ClearPhoneSealed() *LeadUpdate {
+	_u.mutation.ClearPhoneSealed()
+	return _u
+}
+
+// SetPhoneIndex sets the "phone_index" field.
+func (_u *LeadUpdate) SetPhoneIndex(v int64) *LeadUpdate {
+	_u.mutation.ResetPhoneIndex()
+	_u.mutation.SetPhoneIndex(v)
+	return _u
+}
+
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillablePhoneIndex(v *int64) *LeadUpdate {
+	if v != nil {
+		_u.SetPhoneIndex(*v)
+	}
+	return _u
+}
+
+// AddPhoneIndex adds value to the "phone_index" field.
+func (_u *LeadUpdate) AddPhoneIndex(v int64) *LeadUpdate {
+	_u.mutation.AddPhoneIndex(v)
+	return _u
+}
+
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (_u *LeadUpdate) ClearPhoneIndex() *LeadUpdate {
+	_u.mutation.ClearPhoneIndex()
+	return _u
+}
+
+// SetCompanySealed sets the "company_sealed" field.
+func (_u *LeadUpdate) SetCompanySealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetCompanySealed(v)
+	return _u
+}
+
+// SetNillableCompanySealed sets the "company_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableCompanySealed(v *seal.Cell) *LeadUpdate {
+	if v != nil {
+		_u.SetCompanySealed(*v)
+	}
+	return _u
+}
+
+// ClearCompanySealed clears the value of the "company_sealed" field.
+func (_u *LeadUpdate) ClearCompanySealed() *LeadUpdate {
+	_u.mutation.ClearCompanySealed()
+	return _u
+}
+
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *LeadUpdate) SetJobTitleSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetJobTitleSealed(v)
+	return _u
+}
+
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableJobTitleSealed(v *seal.Cell) *LeadUpdate {
+	if v != nil {
+		_u.SetJobTitleSealed(*v)
+	}
+	return _u
+}
+
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *LeadUpdate) ClearJobTitleSealed() *LeadUpdate {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
@@ -308,23 +390,23 @@ func (_u *LeadUpdate) ClearSource() *LeadUpdate {
 	return _u
 }
 
-// SetNotes sets the "notes" field.
-func (_u *LeadUpdate) SetNotes(v string) *LeadUpdate {
-	_u.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_u *LeadUpdate) SetNotesSealed(v seal.Cell) *LeadUpdate {
+	_u.mutation.SetNotesSealed(v)
 	return _u
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_u *LeadUpdate) SetNillableNotes(v *string) *LeadUpdate {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableNotesSealed(v *seal.Cell) *LeadUpdate {
 	if v != nil {
-		_u.SetNotes(*v)
+		_u.SetNotesSealed(*v)
 	}
 	return _u
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (_u *LeadUpdate) ClearNotes() *LeadUpdate {
-	_u.mutation.ClearNotes()
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (_u *LeadUpdate) ClearNotesSealed() *LeadUpdate {
+	_u.mutation.ClearNotesSealed()
 	return _u
 }
 
@@ -583,41 +665,68 @@ func (_u *LeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(lead.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.FirstName(); ok {
-		_spec.SetField(lead.FieldFirstName, field.TypeString, value)
+	if value, ok := _u.mutation.FirstNameSealed(); ok {
+		_spec.SetField(lead.FieldFirstNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.FirstNameCleared() {
-		_spec.ClearField(lead.FieldFirstName, field.TypeString)
+	if _u.mutation.FirstNameSealedCleared() {
+		_spec.ClearField(lead.FieldFirstNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.LastName(); ok {
-		_spec.SetField(lead.FieldLastName, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameSealed(); ok {
+		_spec.SetField(lead.FieldLastNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.LastNameCleared() {
-		_spec.ClearField(lead.FieldLastName, field.TypeString)
+	if _u.mutation.LastNameSealedCleared() {
+		_spec.ClearField(lead.FieldLastNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(lead.FieldEmail, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameIndex(); ok {
+		_spec.SetField(lead.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(lead.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.AddedLastNameIndex(); ok {
+		_spec.AddField(lead.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(lead.FieldPhone, field.TypeString, value)
+	if _u.mutation.LastNameIndexCleared() {
+		_spec.ClearField(lead.FieldLastNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(lead.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(lead.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Company(); ok {
-		_spec.SetField(lead.FieldCompany, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(lead.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.CompanyCleared() {
-		_spec.ClearField(lead.FieldCompany, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(lead.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(lead.FieldJobTitle, field.TypeString, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(lead.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(lead.FieldJobTitle, field.TypeString)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(lead.FieldEmailIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(lead.FieldPhoneSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(lead.FieldPhoneSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PhoneIndex(); ok {
+		_spec.SetField(lead.FieldPhoneIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedPhoneIndex(); ok {
+		_spec.AddField(lead.FieldPhoneIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.PhoneIndexCleared() {
+		_spec.ClearField(lead.FieldPhoneIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.CompanySealed(); ok {
+		_spec.SetField(lead.FieldCompanySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.CompanySealedCleared() {
+		_spec.ClearField(lead.FieldCompanySealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(lead.FieldJobTitleSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(lead.FieldJobTitleSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(lead.FieldCountry, field.TypeString, value)
@@ -643,11 +752,11 @@ func (_u *LeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.SourceCleared() {
 		_spec.ClearField(lead.FieldSource, field.TypeEnum)
 	}
-	if value, ok := _u.mutation.Notes(); ok {
-		_spec.SetField(lead.FieldNotes, field.TypeString, value)
+	if value, ok := _u.mutation.NotesSealed(); ok {
+		_spec.SetField(lead.FieldNotesSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NotesCleared() {
-		_spec.ClearField(lead.FieldNotes, field.TypeString)
+	if _u.mutation.NotesSealedCleared() {
+		_spec.ClearField(lead.FieldNotesSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.LastActivityAt(); ok {
 		_spec.SetField(lead.FieldLastActivityAt, field.TypeTime, value)
@@ -844,123 +953,204 @@ func (_u *LeadUpdateOne) AddExternalIDInstance(v int64) *LeadUpdateOne {
 	return _u
 }
 
-// SetFirstName sets the "first_name" field.
-func (_u *LeadUpdateOne) SetFirstName(v string) *LeadUpdateOne {
-	_u.mutation.SetFirstName(v)
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (_u *LeadUpdateOne) SetFirstNameSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetFirstNameSealed(v)
 	return _u
 }
 
-// SetNillableFirstName sets the "first_name" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableFirstName(v *string) *LeadUpdateOne {
+// SetNillableFirstNameSealed sets the "first_name_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableFirstNameSealed(v *seal.Cell) *LeadUpdateOne {
 	if v != nil {
-		_u.SetFirstName(*v)
+		_u.SetFirstNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (_u *LeadUpdateOne) ClearFirstName() *LeadUpdateOne {
-	_u.mutation.ClearFirstName()
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (_u *LeadUpdateOne) ClearFirstNameSealed() *LeadUpdateOne {
+	_u.mutation.ClearFirstNameSealed()
 	return _u
 }
 
-// SetLastName sets the "last_name" field.
-func (_u *LeadUpdateOne) SetLastName(v string) *LeadUpdateOne {
-	_u.mutation.SetLastName(v)
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (_u *LeadUpdateOne) SetLastNameSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetLastNameSealed(v)
 	return _u
 }
 
-// SetNillableLastName sets the "last_name" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableLastName(v *string) *LeadUpdateOne {
+// SetNillableLastNameSealed sets the "last_name_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableLastNameSealed(v *seal.Cell) *LeadUpdateOne {
 	if v != nil {
-		_u.SetLastName(*v)
+		_u.SetLastNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (_u *LeadUpdateOne) ClearLastName() *LeadUpdateOne {
-	_u.mutation.ClearLastName()
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (_u *LeadUpdateOne) ClearLastNameSealed() *LeadUpdateOne {
+	_u.mutation.ClearLastNameSealed()
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *LeadUpdateOne) SetEmail(v string) *LeadUpdateOne {
-	_u.mutation.SetEmail(v)
+// SetLastNameIndex sets the "last_name_index" field.
+func (_u *LeadUpdateOne) SetLastNameIndex(v int64) *LeadUpdateOne {
+	_u.mutation.ResetLastNameIndex()
+	_u.mutation.SetLastNameIndex(v)
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableEmail(v *string) *LeadUpdateOne {
+// SetNillableLastNameIndex sets the "last_name_index" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableLastNameIndex(v *int64) *LeadUpdateOne {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetLastNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *LeadUpdateOne) ClearEmail() *LeadUpdateOne {
-	_u.mutation.ClearEmail()
+// AddLastNameIndex adds value to the "last_name_index" field.
+func (_u *LeadUpdateOne) AddLastNameIndex(v int64) *LeadUpdateOne {
+	_u.mutation.AddLastNameIndex(v)
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *LeadUpdateOne) SetPhone(v string) *LeadUpdateOne {
-	_u.mutation.SetPhone(v)
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (_u *LeadUpdateOne) ClearLastNameIndex() *LeadUpdateOne {
+	_u.mutation.ClearLastNameIndex()
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillablePhone(v *string) *LeadUpdateOne {
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *LeadUpdateOne) SetEmailSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetEmailSealed(v)
+	return _u
+}
+
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableEmailSealed(v *seal.Cell) *LeadUpdateOne {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *LeadUpdateOne) ClearPhone() *LeadUpdateOne {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *LeadUpdateOne) ClearEmailSealed() *LeadUpdateOne {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetCompany sets the "company" field.
-func (_u *LeadUpdateOne) SetCompany(v string) *LeadUpdateOne {
-	_u.mutation.SetCompany(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *LeadUpdateOne) SetEmailIndex(v int64) *LeadUpdateOne {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableCompany sets the "company" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableCompany(v *string) *LeadUpdateOne {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableEmailIndex(v *int64) *LeadUpdateOne {
 	if v != nil {
-		_u.SetCompany(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearCompany clears the value of the "company" field.
-func (_u *LeadUpdateOne) ClearCompany() *LeadUpdateOne {
-	_u.mutation.ClearCompany()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *LeadUpdateOne) AddEmailIndex(v int64) *LeadUpdateOne {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *LeadUpdateOne) SetJobTitle(v string) *LeadUpdateOne {
-	_u.mutation.SetJobTitle(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *LeadUpdateOne) ClearEmailIndex() *LeadUpdateOne {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableJobTitle(v *string) *LeadUpdateOne {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *LeadUpdateOne) SetPhoneSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillablePhoneSealed(v *seal.Cell) *LeadUpdateOne {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *LeadUpdateOne) ClearJobTitle() *LeadUpdateOne {
-	_u.mutation.ClearJobTitle()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *LeadUpdateOne) ClearPhoneSealed() *LeadUpdateOne {
+	_u.mutation.ClearPhoneSealed()
+	return _u
+}
+
+// SetPhoneIndex sets the "phone_index" field.
+func (_u *LeadUpdateOne) SetPhoneIndex(v int64) *LeadUpdateOne {
+	_u.mutation.ResetPhoneIndex()
+	_u.mutation.SetPhoneIndex(v)
+	return _u
+}
+
+// SetNillablePhoneIndex sets the "phone_index" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillablePhoneIndex(v *int64) *LeadUpdateOne {
+	if v != nil {
+		_u.SetPhoneIndex(*v)
+	}
+	return _u
+}
+
+// AddPhoneIndex adds value to the "phone_index" field.
+func (_u *LeadUpdateOne) AddPhoneIndex(v int64) *LeadUpdateOne {
+	_u.mutation.AddPhoneIndex(v)
+	return _u
+}
+
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (_u *LeadUpdateOne) ClearPhoneIndex() *LeadUpdateOne {
+	_u.mutation.ClearPhoneIndex()
+	return _u
+}
+
+// SetCompanySealed sets the "company_sealed" field.
+func (_u *LeadUpdateOne) SetCompanySealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetCompanySealed(v)
+	return _u
+}
+
+// SetNillableCompanySealed sets the "company_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableCompanySealed(v *seal.Cell) *LeadUpdateOne {
+	if v != nil {
+		_u.SetCompanySealed(*v)
+	}
+	return _u
+}
+
+// ClearCompanySealed clears the value of the "company_sealed" field.
+func (_u *LeadUpdateOne) ClearCompanySealed() *LeadUpdateOne {
+	_u.mutation.ClearCompanySealed()
+	return _u
+}
+
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *LeadUpdateOne) SetJobTitleSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetJobTitleSealed(v)
+	return _u
+}
+
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableJobTitleSealed(v *seal.Cell) *LeadUpdateOne {
+	if v != nil {
+		_u.SetJobTitleSealed(*v)
+	}
+	return _u
+}
+
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *LeadUpdateOne) ClearJobTitleSealed() *LeadUpdateOne {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
@@ -1044,23 +1234,23 @@ func (_u *LeadUpdateOne) ClearSource() *LeadUpdateOne {
 	return _u
 }
 
-// SetNotes sets the "notes" field.
-func (_u *LeadUpdateOne) SetNotes(v string) *LeadUpdateOne {
-	_u.mutation.SetNotes(v)
+// SetNotesSealed sets the "notes_sealed" field.
+func (_u *LeadUpdateOne) SetNotesSealed(v seal.Cell) *LeadUpdateOne {
+	_u.mutation.SetNotesSealed(v)
 	return _u
 }
 
-// SetNillableNotes sets the "notes" field if the given value is not nil.
-func (_u *LeadUpdateOne) SetNillableNotes(v *string) *LeadUpdateOne {
+// SetNillableNotesSealed sets the "notes_sealed" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableNotesSealed(v *seal.Cell) *LeadUpdateOne {
 	if v != nil {
-		_u.SetNotes(*v)
+		_u.SetNotesSealed(*v)
 	}
 	return _u
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (_u *LeadUpdateOne) ClearNotes() *LeadUpdateOne {
-	_u.mutation.ClearNotes()
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (_u *LeadUpdateOne) ClearNotesSealed() *LeadUpdateOne {
+	_u.mutation.ClearNotesSealed()
 	return _u
 }
 
@@ -1349,41 +1539,68 @@ func (_u *LeadUpdateOne) sqlSave(ctx context.Context) (_node *Lead, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(lead.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.FirstName(); ok {
-		_spec.SetField(lead.FieldFirstName, field.TypeString, value)
+	if value, ok := _u.mutation.FirstNameSealed(); ok {
+		_spec.SetField(lead.FieldFirstNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.FirstNameCleared() {
-		_spec.ClearField(lead.FieldFirstName, field.TypeString)
+	if _u.mutation.FirstNameSealedCleared() {
+		_spec.ClearField(lead.FieldFirstNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.LastName(); ok {
-		_spec.SetField(lead.FieldLastName, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameSealed(); ok {
+		_spec.SetField(lead.FieldLastNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.LastNameCleared() {
-		_spec.ClearField(lead.FieldLastName, field.TypeString)
+	if _u.mutation.LastNameSealedCleared() {
+		_spec.ClearField(lead.FieldLastNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(lead.FieldEmail, field.TypeString, value)
+	if value, ok := _u.mutation.LastNameIndex(); ok {
+		_spec.SetField(lead.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(lead.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.AddedLastNameIndex(); ok {
+		_spec.AddField(lead.FieldLastNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(lead.FieldPhone, field.TypeString, value)
+	if _u.mutation.LastNameIndexCleared() {
+		_spec.ClearField(lead.FieldLastNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(lead.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(lead.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.Company(); ok {
-		_spec.SetField(lead.FieldCompany, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(lead.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.CompanyCleared() {
-		_spec.ClearField(lead.FieldCompany, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(lead.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(lead.FieldJobTitle, field.TypeString, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(lead.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(lead.FieldJobTitle, field.TypeString)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(lead.FieldEmailIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(lead.FieldPhoneSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(lead.FieldPhoneSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PhoneIndex(); ok {
+		_spec.SetField(lead.FieldPhoneIndex, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedPhoneIndex(); ok {
+		_spec.AddField(lead.FieldPhoneIndex, field.TypeInt64, value)
+	}
+	if _u.mutation.PhoneIndexCleared() {
+		_spec.ClearField(lead.FieldPhoneIndex, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.CompanySealed(); ok {
+		_spec.SetField(lead.FieldCompanySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.CompanySealedCleared() {
+		_spec.ClearField(lead.FieldCompanySealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(lead.FieldJobTitleSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(lead.FieldJobTitleSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(lead.FieldCountry, field.TypeString, value)
@@ -1409,11 +1626,11 @@ func (_u *LeadUpdateOne) sqlSave(ctx context.Context) (_node *Lead, err error) {
 	if _u.mutation.SourceCleared() {
 		_spec.ClearField(lead.FieldSource, field.TypeEnum)
 	}
-	if value, ok := _u.mutation.Notes(); ok {
-		_spec.SetField(lead.FieldNotes, field.TypeString, value)
+	if value, ok := _u.mutation.NotesSealed(); ok {
+		_spec.SetField(lead.FieldNotesSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NotesCleared() {
-		_spec.ClearField(lead.FieldNotes, field.TypeString)
+	if _u.mutation.NotesSealedCleared() {
+		_spec.ClearField(lead.FieldNotesSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.LastActivityAt(); ok {
 		_spec.SetField(lead.FieldLastActivityAt, field.TypeTime, value)

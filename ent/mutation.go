@@ -22,6 +22,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/note"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
@@ -1947,13 +1948,14 @@ type ActivityMutation struct {
 	op                       Op
 	typ                      string
 	id                       *uuid.UUID
+	sealed_by                *uuid.UUID
 	_type                    *activity.Type
 	occurred_at              *time.Time
 	duration_minutes         *int64
 	addduration_minutes      *int64
 	direction                *activity.Direction
-	title                    *string
-	summary                  *string
+	title_sealed             *seal.Cell
+	summary_sealed           *seal.Cell
 	created_at               *time.Time
 	clearedFields            map[string]struct{}
 	contact_edge             *uuid.UUID
@@ -2073,6 +2075,55 @@ func (m *ActivityMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
 	default:
 		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
 	}
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (m *ActivityMutation) SetSealedBy(u uuid.UUID) {
+	m.sealed_by = &u
+}
+
+// SealedBy returns the value of the "sealed_by" field in the mutation.
+func (m *ActivityMutation) SealedBy() (r uuid.UUID, exists bool) {
+	v := m.sealed_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSealedBy returns the old "sealed_by" field's value of the Activity entity.
+// If the Activity object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ActivityMutation) OldSealedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSealedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSealedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSealedBy: %w", err)
+	}
+	return oldValue.SealedBy, nil
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (m *ActivityMutation) ClearSealedBy() {
+	m.sealed_by = nil
+	m.clearedFields[activity.FieldSealedBy] = struct{}{}
+}
+
+// SealedByCleared returns if the "sealed_by" field was cleared in this mutation.
+func (m *ActivityMutation) SealedByCleared() bool {
+	_, ok := m.clearedFields[activity.FieldSealedBy]
+	return ok
+}
+
+// ResetSealedBy resets all changes to the "sealed_by" field.
+func (m *ActivityMutation) ResetSealedBy() {
+	m.sealed_by = nil
+	delete(m.clearedFields, activity.FieldSealedBy)
 }
 
 // SetType sets the "type" field.
@@ -2266,102 +2317,102 @@ func (m *ActivityMutation) ResetDirection() {
 	delete(m.clearedFields, activity.FieldDirection)
 }
 
-// SetTitle sets the "title" field.
-func (m *ActivityMutation) SetTitle(s string) {
-	m.title = &s
+// SetTitleSealed sets the "title_sealed" field.
+func (m *ActivityMutation) SetTitleSealed(s seal.Cell) {
+	m.title_sealed = &s
 }
 
-// Title returns the value of the "title" field in the mutation.
-func (m *ActivityMutation) Title() (r string, exists bool) {
-	v := m.title
+// TitleSealed returns the value of the "title_sealed" field in the mutation.
+func (m *ActivityMutation) TitleSealed() (r seal.Cell, exists bool) {
+	v := m.title_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldTitle returns the old "title" field's value of the Activity entity.
+// OldTitleSealed returns the old "title_sealed" field's value of the Activity entity.
 // If the Activity object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ActivityMutation) OldTitle(ctx context.Context) (v *string, err error) {
+func (m *ActivityMutation) OldTitleSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTitle is only allowed on UpdateOne operations")
+		return v, errors.New("OldTitleSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTitle requires an ID field in the mutation")
+		return v, errors.New("OldTitleSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTitle: %w", err)
+		return v, fmt.Errorf("querying old value for OldTitleSealed: %w", err)
 	}
-	return oldValue.Title, nil
+	return oldValue.TitleSealed, nil
 }
 
-// ClearTitle clears the value of the "title" field.
-func (m *ActivityMutation) ClearTitle() {
-	m.title = nil
-	m.clearedFields[activity.FieldTitle] = struct{}{}
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (m *ActivityMutation) ClearTitleSealed() {
+	m.title_sealed = nil
+	m.clearedFields[activity.FieldTitleSealed] = struct{}{}
 }
 
-// TitleCleared returns if the "title" field was cleared in this mutation.
-func (m *ActivityMutation) TitleCleared() bool {
-	_, ok := m.clearedFields[activity.FieldTitle]
+// TitleSealedCleared returns if the "title_sealed" field was cleared in this mutation.
+func (m *ActivityMutation) TitleSealedCleared() bool {
+	_, ok := m.clearedFields[activity.FieldTitleSealed]
 	return ok
 }
 
-// ResetTitle resets all changes to the "title" field.
-func (m *ActivityMutation) ResetTitle() {
-	m.title = nil
-	delete(m.clearedFields, activity.FieldTitle)
+// ResetTitleSealed resets all changes to the "title_sealed" field.
+func (m *ActivityMutation) ResetTitleSealed() {
+	m.title_sealed = nil
+	delete(m.clearedFields, activity.FieldTitleSealed)
 }
 
-// SetSummary sets the "summary" field.
-func (m *ActivityMutation) SetSummary(s string) {
-	m.summary = &s
+// SetSummarySealed sets the "summary_sealed" field.
+func (m *ActivityMutation) SetSummarySealed(s seal.Cell) {
+	m.summary_sealed = &s
 }
 
-// Summary returns the value of the "summary" field in the mutation.
-func (m *ActivityMutation) Summary() (r string, exists bool) {
-	v := m.summary
+// SummarySealed returns the value of the "summary_sealed" field in the mutation.
+func (m *ActivityMutation) SummarySealed() (r seal.Cell, exists bool) {
+	v := m.summary_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldSummary returns the old "summary" field's value of the Activity entity.
+// OldSummarySealed returns the old "summary_sealed" field's value of the Activity entity.
 // If the Activity object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ActivityMutation) OldSummary(ctx context.Context) (v *string, err error) {
+func (m *ActivityMutation) OldSummarySealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldSummary is only allowed on UpdateOne operations")
+		return v, errors.New("OldSummarySealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldSummary requires an ID field in the mutation")
+		return v, errors.New("OldSummarySealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldSummary: %w", err)
+		return v, fmt.Errorf("querying old value for OldSummarySealed: %w", err)
 	}
-	return oldValue.Summary, nil
+	return oldValue.SummarySealed, nil
 }
 
-// ClearSummary clears the value of the "summary" field.
-func (m *ActivityMutation) ClearSummary() {
-	m.summary = nil
-	m.clearedFields[activity.FieldSummary] = struct{}{}
+// ClearSummarySealed clears the value of the "summary_sealed" field.
+func (m *ActivityMutation) ClearSummarySealed() {
+	m.summary_sealed = nil
+	m.clearedFields[activity.FieldSummarySealed] = struct{}{}
 }
 
-// SummaryCleared returns if the "summary" field was cleared in this mutation.
-func (m *ActivityMutation) SummaryCleared() bool {
-	_, ok := m.clearedFields[activity.FieldSummary]
+// SummarySealedCleared returns if the "summary_sealed" field was cleared in this mutation.
+func (m *ActivityMutation) SummarySealedCleared() bool {
+	_, ok := m.clearedFields[activity.FieldSummarySealed]
 	return ok
 }
 
-// ResetSummary resets all changes to the "summary" field.
-func (m *ActivityMutation) ResetSummary() {
-	m.summary = nil
-	delete(m.clearedFields, activity.FieldSummary)
+// ResetSummarySealed resets all changes to the "summary_sealed" field.
+func (m *ActivityMutation) ResetSummarySealed() {
+	m.summary_sealed = nil
+	delete(m.clearedFields, activity.FieldSummarySealed)
 }
 
 // SetContactID sets the "contact_id" field.
@@ -2879,7 +2930,10 @@ func (m *ActivityMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ActivityMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 13)
+	if m.sealed_by != nil {
+		fields = append(fields, activity.FieldSealedBy)
+	}
 	if m._type != nil {
 		fields = append(fields, activity.FieldType)
 	}
@@ -2892,11 +2946,11 @@ func (m *ActivityMutation) Fields() []string {
 	if m.direction != nil {
 		fields = append(fields, activity.FieldDirection)
 	}
-	if m.title != nil {
-		fields = append(fields, activity.FieldTitle)
+	if m.title_sealed != nil {
+		fields = append(fields, activity.FieldTitleSealed)
 	}
-	if m.summary != nil {
-		fields = append(fields, activity.FieldSummary)
+	if m.summary_sealed != nil {
+		fields = append(fields, activity.FieldSummarySealed)
 	}
 	if m.contact_edge != nil {
 		fields = append(fields, activity.FieldContactID)
@@ -2924,6 +2978,8 @@ func (m *ActivityMutation) Fields() []string {
 // schema.
 func (m *ActivityMutation) Field(name string) (ent.Value, bool) {
 	switch name {
+	case activity.FieldSealedBy:
+		return m.SealedBy()
 	case activity.FieldType:
 		return m.GetType()
 	case activity.FieldOccurredAt:
@@ -2932,10 +2988,10 @@ func (m *ActivityMutation) Field(name string) (ent.Value, bool) {
 		return m.DurationMinutes()
 	case activity.FieldDirection:
 		return m.Direction()
-	case activity.FieldTitle:
-		return m.Title()
-	case activity.FieldSummary:
-		return m.Summary()
+	case activity.FieldTitleSealed:
+		return m.TitleSealed()
+	case activity.FieldSummarySealed:
+		return m.SummarySealed()
 	case activity.FieldContactID:
 		return m.ContactID()
 	case activity.FieldLeadID:
@@ -2957,6 +3013,8 @@ func (m *ActivityMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *ActivityMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
+	case activity.FieldSealedBy:
+		return m.OldSealedBy(ctx)
 	case activity.FieldType:
 		return m.OldType(ctx)
 	case activity.FieldOccurredAt:
@@ -2965,10 +3023,10 @@ func (m *ActivityMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldDurationMinutes(ctx)
 	case activity.FieldDirection:
 		return m.OldDirection(ctx)
-	case activity.FieldTitle:
-		return m.OldTitle(ctx)
-	case activity.FieldSummary:
-		return m.OldSummary(ctx)
+	case activity.FieldTitleSealed:
+		return m.OldTitleSealed(ctx)
+	case activity.FieldSummarySealed:
+		return m.OldSummarySealed(ctx)
 	case activity.FieldContactID:
 		return m.OldContactID(ctx)
 	case activity.FieldLeadID:
@@ -2990,6 +3048,13 @@ func (m *ActivityMutation) OldField(ctx context.Context, name string) (ent.Value
 // type.
 func (m *ActivityMutation) SetField(name string, value ent.Value) error {
 	switch name {
+	case activity.FieldSealedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSealedBy(v)
+		return nil
 	case activity.FieldType:
 		v, ok := value.(activity.Type)
 		if !ok {
@@ -3018,19 +3083,19 @@ func (m *ActivityMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDirection(v)
 		return nil
-	case activity.FieldTitle:
-		v, ok := value.(string)
+	case activity.FieldTitleSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetTitle(v)
+		m.SetTitleSealed(v)
 		return nil
-	case activity.FieldSummary:
-		v, ok := value.(string)
+	case activity.FieldSummarySealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetSummary(v)
+		m.SetSummarySealed(v)
 		return nil
 	case activity.FieldContactID:
 		v, ok := value.(uuid.UUID)
@@ -3119,17 +3184,20 @@ func (m *ActivityMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *ActivityMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(activity.FieldSealedBy) {
+		fields = append(fields, activity.FieldSealedBy)
+	}
 	if m.FieldCleared(activity.FieldDurationMinutes) {
 		fields = append(fields, activity.FieldDurationMinutes)
 	}
 	if m.FieldCleared(activity.FieldDirection) {
 		fields = append(fields, activity.FieldDirection)
 	}
-	if m.FieldCleared(activity.FieldTitle) {
-		fields = append(fields, activity.FieldTitle)
+	if m.FieldCleared(activity.FieldTitleSealed) {
+		fields = append(fields, activity.FieldTitleSealed)
 	}
-	if m.FieldCleared(activity.FieldSummary) {
-		fields = append(fields, activity.FieldSummary)
+	if m.FieldCleared(activity.FieldSummarySealed) {
+		fields = append(fields, activity.FieldSummarySealed)
 	}
 	if m.FieldCleared(activity.FieldContactID) {
 		fields = append(fields, activity.FieldContactID)
@@ -3160,17 +3228,20 @@ func (m *ActivityMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *ActivityMutation) ClearField(name string) error {
 	switch name {
+	case activity.FieldSealedBy:
+		m.ClearSealedBy()
+		return nil
 	case activity.FieldDurationMinutes:
 		m.ClearDurationMinutes()
 		return nil
 	case activity.FieldDirection:
 		m.ClearDirection()
 		return nil
-	case activity.FieldTitle:
-		m.ClearTitle()
+	case activity.FieldTitleSealed:
+		m.ClearTitleSealed()
 		return nil
-	case activity.FieldSummary:
-		m.ClearSummary()
+	case activity.FieldSummarySealed:
+		m.ClearSummarySealed()
 		return nil
 	case activity.FieldContactID:
 		m.ClearContactID()
@@ -3195,6 +3266,9 @@ func (m *ActivityMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *ActivityMutation) ResetField(name string) error {
 	switch name {
+	case activity.FieldSealedBy:
+		m.ResetSealedBy()
+		return nil
 	case activity.FieldType:
 		m.ResetType()
 		return nil
@@ -3207,11 +3281,11 @@ func (m *ActivityMutation) ResetField(name string) error {
 	case activity.FieldDirection:
 		m.ResetDirection()
 		return nil
-	case activity.FieldTitle:
-		m.ResetTitle()
+	case activity.FieldTitleSealed:
+		m.ResetTitleSealed()
 		return nil
-	case activity.FieldSummary:
-		m.ResetSummary()
+	case activity.FieldSummarySealed:
+		m.ResetSummarySealed()
 		return nil
 	case activity.FieldContactID:
 		m.ResetContactID()
@@ -6235,48 +6309,60 @@ func (m *ConsentEntryMutation) ResetEdge(name string) error {
 // ContactMutation represents an operation that mutates the Contact nodes in the graph.
 type ContactMutation struct {
 	config
-	op                      Op
-	typ                     string
-	id                      *uuid.UUID
-	subject_id              *uuid.UUID
-	privacy_state           *int64
-	addprivacy_state        *int64
-	external_id             *string
-	external_id_instance    *int64
-	addexternal_id_instance *int64
-	first_name              *string
-	last_name               *string
-	birthday                *time.Time
-	email                   *string
-	phone                   *string
-	mobile                  *string
-	fax                     *string
-	street                  *string
-	city                    *string
-	postal_code             *string
-	state                   *string
-	country                 *string
-	region                  *string
-	job_title               *string
-	preferred_language      *string
-	notes                   *string
-	accessibility_needs     *string
-	lifecycle_stage         *contact.LifecycleStage
-	subscribed_at           *time.Time
-	last_activity_at        *time.Time
-	lead_score              *int64
-	addlead_score           *int64
-	scored_at               *time.Time
-	created_at              *time.Time
-	updated_at              *time.Time
-	clearedFields           map[string]struct{}
-	account_edge            *uuid.UUID
-	clearedaccount_edge     bool
-	owner_edge              *uuid.UUID
-	clearedowner_edge       bool
-	done                    bool
-	oldValue                func(context.Context) (*Contact, error)
-	predicates              []predicate.Contact
+	op                         Op
+	typ                        string
+	id                         *uuid.UUID
+	subject_id                 *uuid.UUID
+	privacy_state              *int64
+	addprivacy_state           *int64
+	external_id                *string
+	external_id_instance       *int64
+	addexternal_id_instance    *int64
+	first_name_sealed          *seal.Cell
+	last_name_sealed           *seal.Cell
+	last_name_index            *int64
+	addlast_name_index         *int64
+	birthday_sealed            *seal.Cell
+	email_sealed               *seal.Cell
+	email_index                *int64
+	addemail_index             *int64
+	phone_sealed               *seal.Cell
+	phone_index                *int64
+	addphone_index             *int64
+	mobile_sealed              *seal.Cell
+	mobile_index               *int64
+	addmobile_index            *int64
+	fax_sealed                 *seal.Cell
+	street_sealed              *seal.Cell
+	city_sealed                *seal.Cell
+	city_index                 *int64
+	addcity_index              *int64
+	postal_code_sealed         *seal.Cell
+	postal_code_index          *int64
+	addpostal_code_index       *int64
+	state_sealed               *seal.Cell
+	country                    *string
+	region                     *string
+	job_title_sealed           *seal.Cell
+	preferred_language         *string
+	notes_sealed               *seal.Cell
+	accessibility_needs_sealed *seal.Cell
+	lifecycle_stage            *contact.LifecycleStage
+	subscribed_at              *time.Time
+	last_activity_at           *time.Time
+	lead_score                 *int64
+	addlead_score              *int64
+	scored_at                  *time.Time
+	created_at                 *time.Time
+	updated_at                 *time.Time
+	clearedFields              map[string]struct{}
+	account_edge               *uuid.UUID
+	clearedaccount_edge        bool
+	owner_edge                 *uuid.UUID
+	clearedowner_edge          bool
+	done                       bool
+	oldValue                   func(context.Context) (*Contact, error)
+	predicates                 []predicate.Contact
 }
 
 var _ ent.Mutation = (*ContactMutation)(nil)
@@ -6580,543 +6666,963 @@ func (m *ContactMutation) ResetExternalIDInstance() {
 	m.addexternal_id_instance = nil
 }
 
-// SetFirstName sets the "first_name" field.
-func (m *ContactMutation) SetFirstName(s string) {
-	m.first_name = &s
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (m *ContactMutation) SetFirstNameSealed(s seal.Cell) {
+	m.first_name_sealed = &s
 }
 
-// FirstName returns the value of the "first_name" field in the mutation.
-func (m *ContactMutation) FirstName() (r string, exists bool) {
-	v := m.first_name
+// FirstNameSealed returns the value of the "first_name_sealed" field in the mutation.
+func (m *ContactMutation) FirstNameSealed() (r seal.Cell, exists bool) {
+	v := m.first_name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldFirstName returns the old "first_name" field's value of the Contact entity.
+// OldFirstNameSealed returns the old "first_name_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldFirstName(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldFirstNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldFirstName is only allowed on UpdateOne operations")
+		return v, errors.New("OldFirstNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldFirstName requires an ID field in the mutation")
+		return v, errors.New("OldFirstNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldFirstName: %w", err)
+		return v, fmt.Errorf("querying old value for OldFirstNameSealed: %w", err)
 	}
-	return oldValue.FirstName, nil
+	return oldValue.FirstNameSealed, nil
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (m *ContactMutation) ClearFirstName() {
-	m.first_name = nil
-	m.clearedFields[contact.FieldFirstName] = struct{}{}
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (m *ContactMutation) ClearFirstNameSealed() {
+	m.first_name_sealed = nil
+	m.clearedFields[contact.FieldFirstNameSealed] = struct{}{}
 }
 
-// FirstNameCleared returns if the "first_name" field was cleared in this mutation.
-func (m *ContactMutation) FirstNameCleared() bool {
-	_, ok := m.clearedFields[contact.FieldFirstName]
+// FirstNameSealedCleared returns if the "first_name_sealed" field was cleared in this mutation.
+func (m *ContactMutation) FirstNameSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldFirstNameSealed]
 	return ok
 }
 
-// ResetFirstName resets all changes to the "first_name" field.
-func (m *ContactMutation) ResetFirstName() {
-	m.first_name = nil
-	delete(m.clearedFields, contact.FieldFirstName)
+// ResetFirstNameSealed resets all changes to the "first_name_sealed" field.
+func (m *ContactMutation) ResetFirstNameSealed() {
+	m.first_name_sealed = nil
+	delete(m.clearedFields, contact.FieldFirstNameSealed)
 }
 
-// SetLastName sets the "last_name" field.
-func (m *ContactMutation) SetLastName(s string) {
-	m.last_name = &s
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (m *ContactMutation) SetLastNameSealed(s seal.Cell) {
+	m.last_name_sealed = &s
 }
 
-// LastName returns the value of the "last_name" field in the mutation.
-func (m *ContactMutation) LastName() (r string, exists bool) {
-	v := m.last_name
+// LastNameSealed returns the value of the "last_name_sealed" field in the mutation.
+func (m *ContactMutation) LastNameSealed() (r seal.Cell, exists bool) {
+	v := m.last_name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldLastName returns the old "last_name" field's value of the Contact entity.
+// OldLastNameSealed returns the old "last_name_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldLastName(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldLastNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldLastName is only allowed on UpdateOne operations")
+		return v, errors.New("OldLastNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldLastName requires an ID field in the mutation")
+		return v, errors.New("OldLastNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldLastName: %w", err)
+		return v, fmt.Errorf("querying old value for OldLastNameSealed: %w", err)
 	}
-	return oldValue.LastName, nil
+	return oldValue.LastNameSealed, nil
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (m *ContactMutation) ClearLastName() {
-	m.last_name = nil
-	m.clearedFields[contact.FieldLastName] = struct{}{}
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (m *ContactMutation) ClearLastNameSealed() {
+	m.last_name_sealed = nil
+	m.clearedFields[contact.FieldLastNameSealed] = struct{}{}
 }
 
-// LastNameCleared returns if the "last_name" field was cleared in this mutation.
-func (m *ContactMutation) LastNameCleared() bool {
-	_, ok := m.clearedFields[contact.FieldLastName]
+// LastNameSealedCleared returns if the "last_name_sealed" field was cleared in this mutation.
+func (m *ContactMutation) LastNameSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldLastNameSealed]
 	return ok
 }
 
-// ResetLastName resets all changes to the "last_name" field.
-func (m *ContactMutation) ResetLastName() {
-	m.last_name = nil
-	delete(m.clearedFields, contact.FieldLastName)
+// ResetLastNameSealed resets all changes to the "last_name_sealed" field.
+func (m *ContactMutation) ResetLastNameSealed() {
+	m.last_name_sealed = nil
+	delete(m.clearedFields, contact.FieldLastNameSealed)
 }
 
-// SetBirthday sets the "birthday" field.
-func (m *ContactMutation) SetBirthday(t time.Time) {
-	m.birthday = &t
+// SetLastNameIndex sets the "last_name_index" field.
+func (m *ContactMutation) SetLastNameIndex(i int64) {
+	m.last_name_index = &i
+	m.addlast_name_index = nil
 }
 
-// Birthday returns the value of the "birthday" field in the mutation.
-func (m *ContactMutation) Birthday() (r time.Time, exists bool) {
-	v := m.birthday
+// LastNameIndex returns the value of the "last_name_index" field in the mutation.
+func (m *ContactMutation) LastNameIndex() (r int64, exists bool) {
+	v := m.last_name_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldBirthday returns the old "birthday" field's value of the Contact entity.
+// OldLastNameIndex returns the old "last_name_index" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldBirthday(ctx context.Context) (v *time.Time, err error) {
+func (m *ContactMutation) OldLastNameIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldBirthday is only allowed on UpdateOne operations")
+		return v, errors.New("OldLastNameIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldBirthday requires an ID field in the mutation")
+		return v, errors.New("OldLastNameIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldBirthday: %w", err)
+		return v, fmt.Errorf("querying old value for OldLastNameIndex: %w", err)
 	}
-	return oldValue.Birthday, nil
+	return oldValue.LastNameIndex, nil
 }
 
-// ClearBirthday clears the value of the "birthday" field.
-func (m *ContactMutation) ClearBirthday() {
-	m.birthday = nil
-	m.clearedFields[contact.FieldBirthday] = struct{}{}
+// AddLastNameIndex adds i to the "last_name_index" field.
+func (m *ContactMutation) AddLastNameIndex(i int64) {
+	if m.addlast_name_index != nil {
+		*m.addlast_name_index += i
+	} else {
+		m.addlast_name_index = &i
+	}
 }
 
-// BirthdayCleared returns if the "birthday" field was cleared in this mutation.
-func (m *ContactMutation) BirthdayCleared() bool {
-	_, ok := m.clearedFields[contact.FieldBirthday]
-	return ok
-}
-
-// ResetBirthday resets all changes to the "birthday" field.
-func (m *ContactMutation) ResetBirthday() {
-	m.birthday = nil
-	delete(m.clearedFields, contact.FieldBirthday)
-}
-
-// SetEmail sets the "email" field.
-func (m *ContactMutation) SetEmail(s string) {
-	m.email = &s
-}
-
-// Email returns the value of the "email" field in the mutation.
-func (m *ContactMutation) Email() (r string, exists bool) {
-	v := m.email
+// AddedLastNameIndex returns the value that was added to the "last_name_index" field in this mutation.
+func (m *ContactMutation) AddedLastNameIndex() (r int64, exists bool) {
+	v := m.addlast_name_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldEmail returns the old "email" field's value of the Contact entity.
-// If the Contact object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldEmail(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldEmail requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
-	}
-	return oldValue.Email, nil
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (m *ContactMutation) ClearLastNameIndex() {
+	m.last_name_index = nil
+	m.addlast_name_index = nil
+	m.clearedFields[contact.FieldLastNameIndex] = struct{}{}
 }
 
-// ClearEmail clears the value of the "email" field.
-func (m *ContactMutation) ClearEmail() {
-	m.email = nil
-	m.clearedFields[contact.FieldEmail] = struct{}{}
-}
-
-// EmailCleared returns if the "email" field was cleared in this mutation.
-func (m *ContactMutation) EmailCleared() bool {
-	_, ok := m.clearedFields[contact.FieldEmail]
+// LastNameIndexCleared returns if the "last_name_index" field was cleared in this mutation.
+func (m *ContactMutation) LastNameIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldLastNameIndex]
 	return ok
 }
 
-// ResetEmail resets all changes to the "email" field.
-func (m *ContactMutation) ResetEmail() {
-	m.email = nil
-	delete(m.clearedFields, contact.FieldEmail)
+// ResetLastNameIndex resets all changes to the "last_name_index" field.
+func (m *ContactMutation) ResetLastNameIndex() {
+	m.last_name_index = nil
+	m.addlast_name_index = nil
+	delete(m.clearedFields, contact.FieldLastNameIndex)
 }
 
-// SetPhone sets the "phone" field.
-func (m *ContactMutation) SetPhone(s string) {
-	m.phone = &s
+// SetBirthdaySealed sets the "birthday_sealed" field.
+func (m *ContactMutation) SetBirthdaySealed(s seal.Cell) {
+	m.birthday_sealed = &s
 }
 
-// Phone returns the value of the "phone" field in the mutation.
-func (m *ContactMutation) Phone() (r string, exists bool) {
-	v := m.phone
+// BirthdaySealed returns the value of the "birthday_sealed" field in the mutation.
+func (m *ContactMutation) BirthdaySealed() (r seal.Cell, exists bool) {
+	v := m.birthday_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldPhone returns the old "phone" field's value of the Contact entity.
+// OldBirthdaySealed returns the old "birthday_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldPhone(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldBirthdaySealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPhone is only allowed on UpdateOne operations")
+		return v, errors.New("OldBirthdaySealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPhone requires an ID field in the mutation")
+		return v, errors.New("OldBirthdaySealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPhone: %w", err)
+		return v, fmt.Errorf("querying old value for OldBirthdaySealed: %w", err)
 	}
-	return oldValue.Phone, nil
+	return oldValue.BirthdaySealed, nil
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (m *ContactMutation) ClearPhone() {
-	m.phone = nil
-	m.clearedFields[contact.FieldPhone] = struct{}{}
+// ClearBirthdaySealed clears the value of the "birthday_sealed" field.
+func (m *ContactMutation) ClearBirthdaySealed() {
+	m.birthday_sealed = nil
+	m.clearedFields[contact.FieldBirthdaySealed] = struct{}{}
 }
 
-// PhoneCleared returns if the "phone" field was cleared in this mutation.
-func (m *ContactMutation) PhoneCleared() bool {
-	_, ok := m.clearedFields[contact.FieldPhone]
+// BirthdaySealedCleared returns if the "birthday_sealed" field was cleared in this mutation.
+func (m *ContactMutation) BirthdaySealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldBirthdaySealed]
 	return ok
 }
 
-// ResetPhone resets all changes to the "phone" field.
-func (m *ContactMutation) ResetPhone() {
-	m.phone = nil
-	delete(m.clearedFields, contact.FieldPhone)
+// ResetBirthdaySealed resets all changes to the "birthday_sealed" field.
+func (m *ContactMutation) ResetBirthdaySealed() {
+	m.birthday_sealed = nil
+	delete(m.clearedFields, contact.FieldBirthdaySealed)
 }
 
-// SetMobile sets the "mobile" field.
-func (m *ContactMutation) SetMobile(s string) {
-	m.mobile = &s
+// SetEmailSealed sets the "email_sealed" field.
+func (m *ContactMutation) SetEmailSealed(s seal.Cell) {
+	m.email_sealed = &s
 }
 
-// Mobile returns the value of the "mobile" field in the mutation.
-func (m *ContactMutation) Mobile() (r string, exists bool) {
-	v := m.mobile
+// EmailSealed returns the value of the "email_sealed" field in the mutation.
+func (m *ContactMutation) EmailSealed() (r seal.Cell, exists bool) {
+	v := m.email_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldMobile returns the old "mobile" field's value of the Contact entity.
+// OldEmailSealed returns the old "email_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldMobile(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldEmailSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldMobile is only allowed on UpdateOne operations")
+		return v, errors.New("OldEmailSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldMobile requires an ID field in the mutation")
+		return v, errors.New("OldEmailSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldMobile: %w", err)
+		return v, fmt.Errorf("querying old value for OldEmailSealed: %w", err)
 	}
-	return oldValue.Mobile, nil
+	return oldValue.EmailSealed, nil
 }
 
-// ClearMobile clears the value of the "mobile" field.
-func (m *ContactMutation) ClearMobile() {
-	m.mobile = nil
-	m.clearedFields[contact.FieldMobile] = struct{}{}
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (m *ContactMutation) ClearEmailSealed() {
+	m.email_sealed = nil
+	m.clearedFields[contact.FieldEmailSealed] = struct{}{}
 }
 
-// MobileCleared returns if the "mobile" field was cleared in this mutation.
-func (m *ContactMutation) MobileCleared() bool {
-	_, ok := m.clearedFields[contact.FieldMobile]
+// EmailSealedCleared returns if the "email_sealed" field was cleared in this mutation.
+func (m *ContactMutation) EmailSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldEmailSealed]
 	return ok
 }
 
-// ResetMobile resets all changes to the "mobile" field.
-func (m *ContactMutation) ResetMobile() {
-	m.mobile = nil
-	delete(m.clearedFields, contact.FieldMobile)
+// ResetEmailSealed resets all changes to the "email_sealed" field.
+func (m *ContactMutation) ResetEmailSealed() {
+	m.email_sealed = nil
+	delete(m.clearedFields, contact.FieldEmailSealed)
 }
 
-// SetFax sets the "fax" field.
-func (m *ContactMutation) SetFax(s string) {
-	m.fax = &s
+// SetEmailIndex sets the "email_index" field.
+func (m *ContactMutation) SetEmailIndex(i int64) {
+	m.email_index = &i
+	m.addemail_index = nil
 }
 
-// Fax returns the value of the "fax" field in the mutation.
-func (m *ContactMutation) Fax() (r string, exists bool) {
-	v := m.fax
+// EmailIndex returns the value of the "email_index" field in the mutation.
+func (m *ContactMutation) EmailIndex() (r int64, exists bool) {
+	v := m.email_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldFax returns the old "fax" field's value of the Contact entity.
+// OldEmailIndex returns the old "email_index" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldFax(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldEmailIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldFax is only allowed on UpdateOne operations")
+		return v, errors.New("OldEmailIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldFax requires an ID field in the mutation")
+		return v, errors.New("OldEmailIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldFax: %w", err)
+		return v, fmt.Errorf("querying old value for OldEmailIndex: %w", err)
 	}
-	return oldValue.Fax, nil
+	return oldValue.EmailIndex, nil
 }
 
-// ClearFax clears the value of the "fax" field.
-func (m *ContactMutation) ClearFax() {
-	m.fax = nil
-	m.clearedFields[contact.FieldFax] = struct{}{}
+// AddEmailIndex adds i to the "email_index" field.
+func (m *ContactMutation) AddEmailIndex(i int64) {
+	if m.addemail_index != nil {
+		*m.addemail_index += i
+	} else {
+		m.addemail_index = &i
+	}
 }
 
-// FaxCleared returns if the "fax" field was cleared in this mutation.
-func (m *ContactMutation) FaxCleared() bool {
-	_, ok := m.clearedFields[contact.FieldFax]
-	return ok
-}
-
-// ResetFax resets all changes to the "fax" field.
-func (m *ContactMutation) ResetFax() {
-	m.fax = nil
-	delete(m.clearedFields, contact.FieldFax)
-}
-
-// SetStreet sets the "street" field.
-func (m *ContactMutation) SetStreet(s string) {
-	m.street = &s
-}
-
-// Street returns the value of the "street" field in the mutation.
-func (m *ContactMutation) Street() (r string, exists bool) {
-	v := m.street
+// AddedEmailIndex returns the value that was added to the "email_index" field in this mutation.
+func (m *ContactMutation) AddedEmailIndex() (r int64, exists bool) {
+	v := m.addemail_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldStreet returns the old "street" field's value of the Contact entity.
-// If the Contact object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldStreet(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldStreet is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldStreet requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldStreet: %w", err)
-	}
-	return oldValue.Street, nil
+// ClearEmailIndex clears the value of the "email_index" field.
+func (m *ContactMutation) ClearEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	m.clearedFields[contact.FieldEmailIndex] = struct{}{}
 }
 
-// ClearStreet clears the value of the "street" field.
-func (m *ContactMutation) ClearStreet() {
-	m.street = nil
-	m.clearedFields[contact.FieldStreet] = struct{}{}
-}
-
-// StreetCleared returns if the "street" field was cleared in this mutation.
-func (m *ContactMutation) StreetCleared() bool {
-	_, ok := m.clearedFields[contact.FieldStreet]
+// EmailIndexCleared returns if the "email_index" field was cleared in this mutation.
+func (m *ContactMutation) EmailIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldEmailIndex]
 	return ok
 }
 
-// ResetStreet resets all changes to the "street" field.
-func (m *ContactMutation) ResetStreet() {
-	m.street = nil
-	delete(m.clearedFields, contact.FieldStreet)
+// ResetEmailIndex resets all changes to the "email_index" field.
+func (m *ContactMutation) ResetEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	delete(m.clearedFields, contact.FieldEmailIndex)
 }
 
-// SetCity sets the "city" field.
-func (m *ContactMutation) SetCity(s string) {
-	m.city = &s
+// SetPhoneSealed sets the "phone_sealed" field.
+func (m *ContactMutation) SetPhoneSealed(s seal.Cell) {
+	m.phone_sealed = &s
 }
 
-// City returns the value of the "city" field in the mutation.
-func (m *ContactMutation) City() (r string, exists bool) {
-	v := m.city
+// PhoneSealed returns the value of the "phone_sealed" field in the mutation.
+func (m *ContactMutation) PhoneSealed() (r seal.Cell, exists bool) {
+	v := m.phone_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldCity returns the old "city" field's value of the Contact entity.
+// OldPhoneSealed returns the old "phone_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldCity(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldPhoneSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldCity is only allowed on UpdateOne operations")
+		return v, errors.New("OldPhoneSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldCity requires an ID field in the mutation")
+		return v, errors.New("OldPhoneSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldCity: %w", err)
+		return v, fmt.Errorf("querying old value for OldPhoneSealed: %w", err)
 	}
-	return oldValue.City, nil
+	return oldValue.PhoneSealed, nil
 }
 
-// ClearCity clears the value of the "city" field.
-func (m *ContactMutation) ClearCity() {
-	m.city = nil
-	m.clearedFields[contact.FieldCity] = struct{}{}
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (m *ContactMutation) ClearPhoneSealed() {
+	m.phone_sealed = nil
+	m.clearedFields[contact.FieldPhoneSealed] = struct{}{}
 }
 
-// CityCleared returns if the "city" field was cleared in this mutation.
-func (m *ContactMutation) CityCleared() bool {
-	_, ok := m.clearedFields[contact.FieldCity]
+// PhoneSealedCleared returns if the "phone_sealed" field was cleared in this mutation.
+func (m *ContactMutation) PhoneSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldPhoneSealed]
 	return ok
 }
 
-// ResetCity resets all changes to the "city" field.
-func (m *ContactMutation) ResetCity() {
-	m.city = nil
-	delete(m.clearedFields, contact.FieldCity)
+// ResetPhoneSealed resets all changes to the "phone_sealed" field.
+func (m *ContactMutation) ResetPhoneSealed() {
+	m.phone_sealed = nil
+	delete(m.clearedFields, contact.FieldPhoneSealed)
 }
 
-// SetPostalCode sets the "postal_code" field.
-func (m *ContactMutation) SetPostalCode(s string) {
-	m.postal_code = &s
+// SetPhoneIndex sets the "phone_index" field.
+func (m *ContactMutation) SetPhoneIndex(i int64) {
+	m.phone_index = &i
+	m.addphone_index = nil
 }
 
-// PostalCode returns the value of the "postal_code" field in the mutation.
-func (m *ContactMutation) PostalCode() (r string, exists bool) {
-	v := m.postal_code
+// PhoneIndex returns the value of the "phone_index" field in the mutation.
+func (m *ContactMutation) PhoneIndex() (r int64, exists bool) {
+	v := m.phone_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldPostalCode returns the old "postal_code" field's value of the Contact entity.
+// OldPhoneIndex returns the old "phone_index" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldPostalCode(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldPhoneIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPostalCode is only allowed on UpdateOne operations")
+		return v, errors.New("OldPhoneIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPostalCode requires an ID field in the mutation")
+		return v, errors.New("OldPhoneIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPostalCode: %w", err)
+		return v, fmt.Errorf("querying old value for OldPhoneIndex: %w", err)
 	}
-	return oldValue.PostalCode, nil
+	return oldValue.PhoneIndex, nil
 }
 
-// ClearPostalCode clears the value of the "postal_code" field.
-func (m *ContactMutation) ClearPostalCode() {
-	m.postal_code = nil
-	m.clearedFields[contact.FieldPostalCode] = struct{}{}
+// AddPhoneIndex adds i to the "phone_index" field.
+func (m *ContactMutation) AddPhoneIndex(i int64) {
+	if m.addphone_index != nil {
+		*m.addphone_index += i
+	} else {
+		m.addphone_index = &i
+	}
 }
 
-// PostalCodeCleared returns if the "postal_code" field was cleared in this mutation.
-func (m *ContactMutation) PostalCodeCleared() bool {
-	_, ok := m.clearedFields[contact.FieldPostalCode]
-	return ok
-}
-
-// ResetPostalCode resets all changes to the "postal_code" field.
-func (m *ContactMutation) ResetPostalCode() {
-	m.postal_code = nil
-	delete(m.clearedFields, contact.FieldPostalCode)
-}
-
-// SetState sets the "state" field.
-func (m *ContactMutation) SetState(s string) {
-	m.state = &s
-}
-
-// State returns the value of the "state" field in the mutation.
-func (m *ContactMutation) State() (r string, exists bool) {
-	v := m.state
+// AddedPhoneIndex returns the value that was added to the "phone_index" field in this mutation.
+func (m *ContactMutation) AddedPhoneIndex() (r int64, exists bool) {
+	v := m.addphone_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldState returns the old "state" field's value of the Contact entity.
-// If the Contact object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldState(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldState is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldState requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldState: %w", err)
-	}
-	return oldValue.State, nil
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (m *ContactMutation) ClearPhoneIndex() {
+	m.phone_index = nil
+	m.addphone_index = nil
+	m.clearedFields[contact.FieldPhoneIndex] = struct{}{}
 }
 
-// ClearState clears the value of the "state" field.
-func (m *ContactMutation) ClearState() {
-	m.state = nil
-	m.clearedFields[contact.FieldState] = struct{}{}
-}
-
-// StateCleared returns if the "state" field was cleared in this mutation.
-func (m *ContactMutation) StateCleared() bool {
-	_, ok := m.clearedFields[contact.FieldState]
+// PhoneIndexCleared returns if the "phone_index" field was cleared in this mutation.
+func (m *ContactMutation) PhoneIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldPhoneIndex]
 	return ok
 }
 
-// ResetState resets all changes to the "state" field.
-func (m *ContactMutation) ResetState() {
-	m.state = nil
-	delete(m.clearedFields, contact.FieldState)
+// ResetPhoneIndex resets all changes to the "phone_index" field.
+func (m *ContactMutation) ResetPhoneIndex() {
+	m.phone_index = nil
+	m.addphone_index = nil
+	delete(m.clearedFields, contact.FieldPhoneIndex)
+}
+
+// SetMobileSealed sets the "mobile_sealed" field.
+func (m *ContactMutation) SetMobileSealed(s seal.Cell) {
+	m.mobile_sealed = &s
+}
+
+// MobileSealed returns the value of the "mobile_sealed" field in the mutation.
+func (m *ContactMutation) MobileSealed() (r seal.Cell, exists bool) {
+	v := m.mobile_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMobileSealed returns the old "mobile_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldMobileSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMobileSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMobileSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMobileSealed: %w", err)
+	}
+	return oldValue.MobileSealed, nil
+}
+
+// ClearMobileSealed clears the value of the "mobile_sealed" field.
+func (m *ContactMutation) ClearMobileSealed() {
+	m.mobile_sealed = nil
+	m.clearedFields[contact.FieldMobileSealed] = struct{}{}
+}
+
+// MobileSealedCleared returns if the "mobile_sealed" field was cleared in this mutation.
+func (m *ContactMutation) MobileSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldMobileSealed]
+	return ok
+}
+
+// ResetMobileSealed resets all changes to the "mobile_sealed" field.
+func (m *ContactMutation) ResetMobileSealed() {
+	m.mobile_sealed = nil
+	delete(m.clearedFields, contact.FieldMobileSealed)
+}
+
+// SetMobileIndex sets the "mobile_index" field.
+func (m *ContactMutation) SetMobileIndex(i int64) {
+	m.mobile_index = &i
+	m.addmobile_index = nil
+}
+
+// MobileIndex returns the value of the "mobile_index" field in the mutation.
+func (m *ContactMutation) MobileIndex() (r int64, exists bool) {
+	v := m.mobile_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMobileIndex returns the old "mobile_index" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldMobileIndex(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMobileIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMobileIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMobileIndex: %w", err)
+	}
+	return oldValue.MobileIndex, nil
+}
+
+// AddMobileIndex adds i to the "mobile_index" field.
+func (m *ContactMutation) AddMobileIndex(i int64) {
+	if m.addmobile_index != nil {
+		*m.addmobile_index += i
+	} else {
+		m.addmobile_index = &i
+	}
+}
+
+// AddedMobileIndex returns the value that was added to the "mobile_index" field in this mutation.
+func (m *ContactMutation) AddedMobileIndex() (r int64, exists bool) {
+	v := m.addmobile_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearMobileIndex clears the value of the "mobile_index" field.
+func (m *ContactMutation) ClearMobileIndex() {
+	m.mobile_index = nil
+	m.addmobile_index = nil
+	m.clearedFields[contact.FieldMobileIndex] = struct{}{}
+}
+
+// MobileIndexCleared returns if the "mobile_index" field was cleared in this mutation.
+func (m *ContactMutation) MobileIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldMobileIndex]
+	return ok
+}
+
+// ResetMobileIndex resets all changes to the "mobile_index" field.
+func (m *ContactMutation) ResetMobileIndex() {
+	m.mobile_index = nil
+	m.addmobile_index = nil
+	delete(m.clearedFields, contact.FieldMobileIndex)
+}
+
+// SetFaxSealed sets the "fax_sealed" field.
+func (m *ContactMutation) SetFaxSealed(s seal.Cell) {
+	m.fax_sealed = &s
+}
+
+// FaxSealed returns the value of the "fax_sealed" field in the mutation.
+func (m *ContactMutation) FaxSealed() (r seal.Cell, exists bool) {
+	v := m.fax_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFaxSealed returns the old "fax_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldFaxSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFaxSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFaxSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFaxSealed: %w", err)
+	}
+	return oldValue.FaxSealed, nil
+}
+
+// ClearFaxSealed clears the value of the "fax_sealed" field.
+func (m *ContactMutation) ClearFaxSealed() {
+	m.fax_sealed = nil
+	m.clearedFields[contact.FieldFaxSealed] = struct{}{}
+}
+
+// FaxSealedCleared returns if the "fax_sealed" field was cleared in this mutation.
+func (m *ContactMutation) FaxSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldFaxSealed]
+	return ok
+}
+
+// ResetFaxSealed resets all changes to the "fax_sealed" field.
+func (m *ContactMutation) ResetFaxSealed() {
+	m.fax_sealed = nil
+	delete(m.clearedFields, contact.FieldFaxSealed)
+}
+
+// SetStreetSealed sets the "street_sealed" field.
+func (m *ContactMutation) SetStreetSealed(s seal.Cell) {
+	m.street_sealed = &s
+}
+
+// StreetSealed returns the value of the "street_sealed" field in the mutation.
+func (m *ContactMutation) StreetSealed() (r seal.Cell, exists bool) {
+	v := m.street_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStreetSealed returns the old "street_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldStreetSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStreetSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStreetSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStreetSealed: %w", err)
+	}
+	return oldValue.StreetSealed, nil
+}
+
+// ClearStreetSealed clears the value of the "street_sealed" field.
+func (m *ContactMutation) ClearStreetSealed() {
+	m.street_sealed = nil
+	m.clearedFields[contact.FieldStreetSealed] = struct{}{}
+}
+
+// StreetSealedCleared returns if the "street_sealed" field was cleared in this mutation.
+func (m *ContactMutation) StreetSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldStreetSealed]
+	return ok
+}
+
+// ResetStreetSealed resets all changes to the "street_sealed" field.
+func (m *ContactMutation) ResetStreetSealed() {
+	m.street_sealed = nil
+	delete(m.clearedFields, contact.FieldStreetSealed)
+}
+
+// SetCitySealed sets the "city_sealed" field.
+func (m *ContactMutation) SetCitySealed(s seal.Cell) {
+	m.city_sealed = &s
+}
+
+// CitySealed returns the value of the "city_sealed" field in the mutation.
+func (m *ContactMutation) CitySealed() (r seal.Cell, exists bool) {
+	v := m.city_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCitySealed returns the old "city_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldCitySealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCitySealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCitySealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCitySealed: %w", err)
+	}
+	return oldValue.CitySealed, nil
+}
+
+// ClearCitySealed clears the value of the "city_sealed" field.
+func (m *ContactMutation) ClearCitySealed() {
+	m.city_sealed = nil
+	m.clearedFields[contact.FieldCitySealed] = struct{}{}
+}
+
+// CitySealedCleared returns if the "city_sealed" field was cleared in this mutation.
+func (m *ContactMutation) CitySealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldCitySealed]
+	return ok
+}
+
+// ResetCitySealed resets all changes to the "city_sealed" field.
+func (m *ContactMutation) ResetCitySealed() {
+	m.city_sealed = nil
+	delete(m.clearedFields, contact.FieldCitySealed)
+}
+
+// SetCityIndex sets the "city_index" field.
+func (m *ContactMutation) SetCityIndex(i int64) {
+	m.city_index = &i
+	m.addcity_index = nil
+}
+
+// CityIndex returns the value of the "city_index" field in the mutation.
+func (m *ContactMutation) CityIndex() (r int64, exists bool) {
+	v := m.city_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCityIndex returns the old "city_index" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldCityIndex(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCityIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCityIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCityIndex: %w", err)
+	}
+	return oldValue.CityIndex, nil
+}
+
+// AddCityIndex adds i to the "city_index" field.
+func (m *ContactMutation) AddCityIndex(i int64) {
+	if m.addcity_index != nil {
+		*m.addcity_index += i
+	} else {
+		m.addcity_index = &i
+	}
+}
+
+// AddedCityIndex returns the value that was added to the "city_index" field in this mutation.
+func (m *ContactMutation) AddedCityIndex() (r int64, exists bool) {
+	v := m.addcity_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearCityIndex clears the value of the "city_index" field.
+func (m *ContactMutation) ClearCityIndex() {
+	m.city_index = nil
+	m.addcity_index = nil
+	m.clearedFields[contact.FieldCityIndex] = struct{}{}
+}
+
+// CityIndexCleared returns if the "city_index" field was cleared in this mutation.
+func (m *ContactMutation) CityIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldCityIndex]
+	return ok
+}
+
+// ResetCityIndex resets all changes to the "city_index" field.
+func (m *ContactMutation) ResetCityIndex() {
+	m.city_index = nil
+	m.addcity_index = nil
+	delete(m.clearedFields, contact.FieldCityIndex)
+}
+
+// SetPostalCodeSealed sets the "postal_code_sealed" field.
+func (m *ContactMutation) SetPostalCodeSealed(s seal.Cell) {
+	m.postal_code_sealed = &s
+}
+
+// PostalCodeSealed returns the value of the "postal_code_sealed" field in the mutation.
+func (m *ContactMutation) PostalCodeSealed() (r seal.Cell, exists bool) {
+	v := m.postal_code_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPostalCodeSealed returns the old "postal_code_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldPostalCodeSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPostalCodeSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPostalCodeSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPostalCodeSealed: %w", err)
+	}
+	return oldValue.PostalCodeSealed, nil
+}
+
+// ClearPostalCodeSealed clears the value of the "postal_code_sealed" field.
+func (m *ContactMutation) ClearPostalCodeSealed() {
+	m.postal_code_sealed = nil
+	m.clearedFields[contact.FieldPostalCodeSealed] = struct{}{}
+}
+
+// PostalCodeSealedCleared returns if the "postal_code_sealed" field was cleared in this mutation.
+func (m *ContactMutation) PostalCodeSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldPostalCodeSealed]
+	return ok
+}
+
+// ResetPostalCodeSealed resets all changes to the "postal_code_sealed" field.
+func (m *ContactMutation) ResetPostalCodeSealed() {
+	m.postal_code_sealed = nil
+	delete(m.clearedFields, contact.FieldPostalCodeSealed)
+}
+
+// SetPostalCodeIndex sets the "postal_code_index" field.
+func (m *ContactMutation) SetPostalCodeIndex(i int64) {
+	m.postal_code_index = &i
+	m.addpostal_code_index = nil
+}
+
+// PostalCodeIndex returns the value of the "postal_code_index" field in the mutation.
+func (m *ContactMutation) PostalCodeIndex() (r int64, exists bool) {
+	v := m.postal_code_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPostalCodeIndex returns the old "postal_code_index" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldPostalCodeIndex(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPostalCodeIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPostalCodeIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPostalCodeIndex: %w", err)
+	}
+	return oldValue.PostalCodeIndex, nil
+}
+
+// AddPostalCodeIndex adds i to the "postal_code_index" field.
+func (m *ContactMutation) AddPostalCodeIndex(i int64) {
+	if m.addpostal_code_index != nil {
+		*m.addpostal_code_index += i
+	} else {
+		m.addpostal_code_index = &i
+	}
+}
+
+// AddedPostalCodeIndex returns the value that was added to the "postal_code_index" field in this mutation.
+func (m *ContactMutation) AddedPostalCodeIndex() (r int64, exists bool) {
+	v := m.addpostal_code_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearPostalCodeIndex clears the value of the "postal_code_index" field.
+func (m *ContactMutation) ClearPostalCodeIndex() {
+	m.postal_code_index = nil
+	m.addpostal_code_index = nil
+	m.clearedFields[contact.FieldPostalCodeIndex] = struct{}{}
+}
+
+// PostalCodeIndexCleared returns if the "postal_code_index" field was cleared in this mutation.
+func (m *ContactMutation) PostalCodeIndexCleared() bool {
+	_, ok := m.clearedFields[contact.FieldPostalCodeIndex]
+	return ok
+}
+
+// ResetPostalCodeIndex resets all changes to the "postal_code_index" field.
+func (m *ContactMutation) ResetPostalCodeIndex() {
+	m.postal_code_index = nil
+	m.addpostal_code_index = nil
+	delete(m.clearedFields, contact.FieldPostalCodeIndex)
+}
+
+// SetStateSealed sets the "state_sealed" field.
+func (m *ContactMutation) SetStateSealed(s seal.Cell) {
+	m.state_sealed = &s
+}
+
+// StateSealed returns the value of the "state_sealed" field in the mutation.
+func (m *ContactMutation) StateSealed() (r seal.Cell, exists bool) {
+	v := m.state_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStateSealed returns the old "state_sealed" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldStateSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStateSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStateSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStateSealed: %w", err)
+	}
+	return oldValue.StateSealed, nil
+}
+
+// ClearStateSealed clears the value of the "state_sealed" field.
+func (m *ContactMutation) ClearStateSealed() {
+	m.state_sealed = nil
+	m.clearedFields[contact.FieldStateSealed] = struct{}{}
+}
+
+// StateSealedCleared returns if the "state_sealed" field was cleared in this mutation.
+func (m *ContactMutation) StateSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldStateSealed]
+	return ok
+}
+
+// ResetStateSealed resets all changes to the "state_sealed" field.
+func (m *ContactMutation) ResetStateSealed() {
+	m.state_sealed = nil
+	delete(m.clearedFields, contact.FieldStateSealed)
 }
 
 // SetCountry sets the "country" field.
@@ -7217,53 +7723,53 @@ func (m *ContactMutation) ResetRegion() {
 	delete(m.clearedFields, contact.FieldRegion)
 }
 
-// SetJobTitle sets the "job_title" field.
-func (m *ContactMutation) SetJobTitle(s string) {
-	m.job_title = &s
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (m *ContactMutation) SetJobTitleSealed(s seal.Cell) {
+	m.job_title_sealed = &s
 }
 
-// JobTitle returns the value of the "job_title" field in the mutation.
-func (m *ContactMutation) JobTitle() (r string, exists bool) {
-	v := m.job_title
+// JobTitleSealed returns the value of the "job_title_sealed" field in the mutation.
+func (m *ContactMutation) JobTitleSealed() (r seal.Cell, exists bool) {
+	v := m.job_title_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldJobTitle returns the old "job_title" field's value of the Contact entity.
+// OldJobTitleSealed returns the old "job_title_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldJobTitle(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldJobTitleSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldJobTitle is only allowed on UpdateOne operations")
+		return v, errors.New("OldJobTitleSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldJobTitle requires an ID field in the mutation")
+		return v, errors.New("OldJobTitleSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldJobTitle: %w", err)
+		return v, fmt.Errorf("querying old value for OldJobTitleSealed: %w", err)
 	}
-	return oldValue.JobTitle, nil
+	return oldValue.JobTitleSealed, nil
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (m *ContactMutation) ClearJobTitle() {
-	m.job_title = nil
-	m.clearedFields[contact.FieldJobTitle] = struct{}{}
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (m *ContactMutation) ClearJobTitleSealed() {
+	m.job_title_sealed = nil
+	m.clearedFields[contact.FieldJobTitleSealed] = struct{}{}
 }
 
-// JobTitleCleared returns if the "job_title" field was cleared in this mutation.
-func (m *ContactMutation) JobTitleCleared() bool {
-	_, ok := m.clearedFields[contact.FieldJobTitle]
+// JobTitleSealedCleared returns if the "job_title_sealed" field was cleared in this mutation.
+func (m *ContactMutation) JobTitleSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldJobTitleSealed]
 	return ok
 }
 
-// ResetJobTitle resets all changes to the "job_title" field.
-func (m *ContactMutation) ResetJobTitle() {
-	m.job_title = nil
-	delete(m.clearedFields, contact.FieldJobTitle)
+// ResetJobTitleSealed resets all changes to the "job_title_sealed" field.
+func (m *ContactMutation) ResetJobTitleSealed() {
+	m.job_title_sealed = nil
+	delete(m.clearedFields, contact.FieldJobTitleSealed)
 }
 
 // SetPreferredLanguage sets the "preferred_language" field.
@@ -7315,102 +7821,102 @@ func (m *ContactMutation) ResetPreferredLanguage() {
 	delete(m.clearedFields, contact.FieldPreferredLanguage)
 }
 
-// SetNotes sets the "notes" field.
-func (m *ContactMutation) SetNotes(s string) {
-	m.notes = &s
+// SetNotesSealed sets the "notes_sealed" field.
+func (m *ContactMutation) SetNotesSealed(s seal.Cell) {
+	m.notes_sealed = &s
 }
 
-// Notes returns the value of the "notes" field in the mutation.
-func (m *ContactMutation) Notes() (r string, exists bool) {
-	v := m.notes
+// NotesSealed returns the value of the "notes_sealed" field in the mutation.
+func (m *ContactMutation) NotesSealed() (r seal.Cell, exists bool) {
+	v := m.notes_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldNotes returns the old "notes" field's value of the Contact entity.
+// OldNotesSealed returns the old "notes_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldNotes(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldNotesSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldNotes is only allowed on UpdateOne operations")
+		return v, errors.New("OldNotesSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldNotes requires an ID field in the mutation")
+		return v, errors.New("OldNotesSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldNotes: %w", err)
+		return v, fmt.Errorf("querying old value for OldNotesSealed: %w", err)
 	}
-	return oldValue.Notes, nil
+	return oldValue.NotesSealed, nil
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (m *ContactMutation) ClearNotes() {
-	m.notes = nil
-	m.clearedFields[contact.FieldNotes] = struct{}{}
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (m *ContactMutation) ClearNotesSealed() {
+	m.notes_sealed = nil
+	m.clearedFields[contact.FieldNotesSealed] = struct{}{}
 }
 
-// NotesCleared returns if the "notes" field was cleared in this mutation.
-func (m *ContactMutation) NotesCleared() bool {
-	_, ok := m.clearedFields[contact.FieldNotes]
+// NotesSealedCleared returns if the "notes_sealed" field was cleared in this mutation.
+func (m *ContactMutation) NotesSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldNotesSealed]
 	return ok
 }
 
-// ResetNotes resets all changes to the "notes" field.
-func (m *ContactMutation) ResetNotes() {
-	m.notes = nil
-	delete(m.clearedFields, contact.FieldNotes)
+// ResetNotesSealed resets all changes to the "notes_sealed" field.
+func (m *ContactMutation) ResetNotesSealed() {
+	m.notes_sealed = nil
+	delete(m.clearedFields, contact.FieldNotesSealed)
 }
 
-// SetAccessibilityNeeds sets the "accessibility_needs" field.
-func (m *ContactMutation) SetAccessibilityNeeds(s string) {
-	m.accessibility_needs = &s
+// SetAccessibilityNeedsSealed sets the "accessibility_needs_sealed" field.
+func (m *ContactMutation) SetAccessibilityNeedsSealed(s seal.Cell) {
+	m.accessibility_needs_sealed = &s
 }
 
-// AccessibilityNeeds returns the value of the "accessibility_needs" field in the mutation.
-func (m *ContactMutation) AccessibilityNeeds() (r string, exists bool) {
-	v := m.accessibility_needs
+// AccessibilityNeedsSealed returns the value of the "accessibility_needs_sealed" field in the mutation.
+func (m *ContactMutation) AccessibilityNeedsSealed() (r seal.Cell, exists bool) {
+	v := m.accessibility_needs_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldAccessibilityNeeds returns the old "accessibility_needs" field's value of the Contact entity.
+// OldAccessibilityNeedsSealed returns the old "accessibility_needs_sealed" field's value of the Contact entity.
 // If the Contact object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ContactMutation) OldAccessibilityNeeds(ctx context.Context) (v *string, err error) {
+func (m *ContactMutation) OldAccessibilityNeedsSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAccessibilityNeeds is only allowed on UpdateOne operations")
+		return v, errors.New("OldAccessibilityNeedsSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAccessibilityNeeds requires an ID field in the mutation")
+		return v, errors.New("OldAccessibilityNeedsSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAccessibilityNeeds: %w", err)
+		return v, fmt.Errorf("querying old value for OldAccessibilityNeedsSealed: %w", err)
 	}
-	return oldValue.AccessibilityNeeds, nil
+	return oldValue.AccessibilityNeedsSealed, nil
 }
 
-// ClearAccessibilityNeeds clears the value of the "accessibility_needs" field.
-func (m *ContactMutation) ClearAccessibilityNeeds() {
-	m.accessibility_needs = nil
-	m.clearedFields[contact.FieldAccessibilityNeeds] = struct{}{}
+// ClearAccessibilityNeedsSealed clears the value of the "accessibility_needs_sealed" field.
+func (m *ContactMutation) ClearAccessibilityNeedsSealed() {
+	m.accessibility_needs_sealed = nil
+	m.clearedFields[contact.FieldAccessibilityNeedsSealed] = struct{}{}
 }
 
-// AccessibilityNeedsCleared returns if the "accessibility_needs" field was cleared in this mutation.
-func (m *ContactMutation) AccessibilityNeedsCleared() bool {
-	_, ok := m.clearedFields[contact.FieldAccessibilityNeeds]
+// AccessibilityNeedsSealedCleared returns if the "accessibility_needs_sealed" field was cleared in this mutation.
+func (m *ContactMutation) AccessibilityNeedsSealedCleared() bool {
+	_, ok := m.clearedFields[contact.FieldAccessibilityNeedsSealed]
 	return ok
 }
 
-// ResetAccessibilityNeeds resets all changes to the "accessibility_needs" field.
-func (m *ContactMutation) ResetAccessibilityNeeds() {
-	m.accessibility_needs = nil
-	delete(m.clearedFields, contact.FieldAccessibilityNeeds)
+// ResetAccessibilityNeedsSealed resets all changes to the "accessibility_needs_sealed" field.
+func (m *ContactMutation) ResetAccessibilityNeedsSealed() {
+	m.accessibility_needs_sealed = nil
+	delete(m.clearedFields, contact.FieldAccessibilityNeedsSealed)
 }
 
 // SetLifecycleStage sets the "lifecycle_stage" field.
@@ -7976,7 +8482,7 @@ func (m *ContactMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactMutation) Fields() []string {
-	fields := make([]string, 0, 30)
+	fields := make([]string, 0, 36)
 	if m.subject_id != nil {
 		fields = append(fields, contact.FieldSubjectID)
 	}
@@ -7989,38 +8495,56 @@ func (m *ContactMutation) Fields() []string {
 	if m.external_id_instance != nil {
 		fields = append(fields, contact.FieldExternalIDInstance)
 	}
-	if m.first_name != nil {
-		fields = append(fields, contact.FieldFirstName)
+	if m.first_name_sealed != nil {
+		fields = append(fields, contact.FieldFirstNameSealed)
 	}
-	if m.last_name != nil {
-		fields = append(fields, contact.FieldLastName)
+	if m.last_name_sealed != nil {
+		fields = append(fields, contact.FieldLastNameSealed)
 	}
-	if m.birthday != nil {
-		fields = append(fields, contact.FieldBirthday)
+	if m.last_name_index != nil {
+		fields = append(fields, contact.FieldLastNameIndex)
 	}
-	if m.email != nil {
-		fields = append(fields, contact.FieldEmail)
+	if m.birthday_sealed != nil {
+		fields = append(fields, contact.FieldBirthdaySealed)
 	}
-	if m.phone != nil {
-		fields = append(fields, contact.FieldPhone)
+	if m.email_sealed != nil {
+		fields = append(fields, contact.FieldEmailSealed)
 	}
-	if m.mobile != nil {
-		fields = append(fields, contact.FieldMobile)
+	if m.email_index != nil {
+		fields = append(fields, contact.FieldEmailIndex)
 	}
-	if m.fax != nil {
-		fields = append(fields, contact.FieldFax)
+	if m.phone_sealed != nil {
+		fields = append(fields, contact.FieldPhoneSealed)
 	}
-	if m.street != nil {
-		fields = append(fields, contact.FieldStreet)
+	if m.phone_index != nil {
+		fields = append(fields, contact.FieldPhoneIndex)
 	}
-	if m.city != nil {
-		fields = append(fields, contact.FieldCity)
+	if m.mobile_sealed != nil {
+		fields = append(fields, contact.FieldMobileSealed)
 	}
-	if m.postal_code != nil {
-		fields = append(fields, contact.FieldPostalCode)
+	if m.mobile_index != nil {
+		fields = append(fields, contact.FieldMobileIndex)
 	}
-	if m.state != nil {
-		fields = append(fields, contact.FieldState)
+	if m.fax_sealed != nil {
+		fields = append(fields, contact.FieldFaxSealed)
+	}
+	if m.street_sealed != nil {
+		fields = append(fields, contact.FieldStreetSealed)
+	}
+	if m.city_sealed != nil {
+		fields = append(fields, contact.FieldCitySealed)
+	}
+	if m.city_index != nil {
+		fields = append(fields, contact.FieldCityIndex)
+	}
+	if m.postal_code_sealed != nil {
+		fields = append(fields, contact.FieldPostalCodeSealed)
+	}
+	if m.postal_code_index != nil {
+		fields = append(fields, contact.FieldPostalCodeIndex)
+	}
+	if m.state_sealed != nil {
+		fields = append(fields, contact.FieldStateSealed)
 	}
 	if m.country != nil {
 		fields = append(fields, contact.FieldCountry)
@@ -8028,17 +8552,17 @@ func (m *ContactMutation) Fields() []string {
 	if m.region != nil {
 		fields = append(fields, contact.FieldRegion)
 	}
-	if m.job_title != nil {
-		fields = append(fields, contact.FieldJobTitle)
+	if m.job_title_sealed != nil {
+		fields = append(fields, contact.FieldJobTitleSealed)
 	}
 	if m.preferred_language != nil {
 		fields = append(fields, contact.FieldPreferredLanguage)
 	}
-	if m.notes != nil {
-		fields = append(fields, contact.FieldNotes)
+	if m.notes_sealed != nil {
+		fields = append(fields, contact.FieldNotesSealed)
 	}
-	if m.accessibility_needs != nil {
-		fields = append(fields, contact.FieldAccessibilityNeeds)
+	if m.accessibility_needs_sealed != nil {
+		fields = append(fields, contact.FieldAccessibilityNeedsSealed)
 	}
 	if m.lifecycle_stage != nil {
 		fields = append(fields, contact.FieldLifecycleStage)
@@ -8083,40 +8607,52 @@ func (m *ContactMutation) Field(name string) (ent.Value, bool) {
 		return m.ExternalID()
 	case contact.FieldExternalIDInstance:
 		return m.ExternalIDInstance()
-	case contact.FieldFirstName:
-		return m.FirstName()
-	case contact.FieldLastName:
-		return m.LastName()
-	case contact.FieldBirthday:
-		return m.Birthday()
-	case contact.FieldEmail:
-		return m.Email()
-	case contact.FieldPhone:
-		return m.Phone()
-	case contact.FieldMobile:
-		return m.Mobile()
-	case contact.FieldFax:
-		return m.Fax()
-	case contact.FieldStreet:
-		return m.Street()
-	case contact.FieldCity:
-		return m.City()
-	case contact.FieldPostalCode:
-		return m.PostalCode()
-	case contact.FieldState:
-		return m.State()
+	case contact.FieldFirstNameSealed:
+		return m.FirstNameSealed()
+	case contact.FieldLastNameSealed:
+		return m.LastNameSealed()
+	case contact.FieldLastNameIndex:
+		return m.LastNameIndex()
+	case contact.FieldBirthdaySealed:
+		return m.BirthdaySealed()
+	case contact.FieldEmailSealed:
+		return m.EmailSealed()
+	case contact.FieldEmailIndex:
+		return m.EmailIndex()
+	case contact.FieldPhoneSealed:
+		return m.PhoneSealed()
+	case contact.FieldPhoneIndex:
+		return m.PhoneIndex()
+	case contact.FieldMobileSealed:
+		return m.MobileSealed()
+	case contact.FieldMobileIndex:
+		return m.MobileIndex()
+	case contact.FieldFaxSealed:
+		return m.FaxSealed()
+	case contact.FieldStreetSealed:
+		return m.StreetSealed()
+	case contact.FieldCitySealed:
+		return m.CitySealed()
+	case contact.FieldCityIndex:
+		return m.CityIndex()
+	case contact.FieldPostalCodeSealed:
+		return m.PostalCodeSealed()
+	case contact.FieldPostalCodeIndex:
+		return m.PostalCodeIndex()
+	case contact.FieldStateSealed:
+		return m.StateSealed()
 	case contact.FieldCountry:
 		return m.Country()
 	case contact.FieldRegion:
 		return m.Region()
-	case contact.FieldJobTitle:
-		return m.JobTitle()
+	case contact.FieldJobTitleSealed:
+		return m.JobTitleSealed()
 	case contact.FieldPreferredLanguage:
 		return m.PreferredLanguage()
-	case contact.FieldNotes:
-		return m.Notes()
-	case contact.FieldAccessibilityNeeds:
-		return m.AccessibilityNeeds()
+	case contact.FieldNotesSealed:
+		return m.NotesSealed()
+	case contact.FieldAccessibilityNeedsSealed:
+		return m.AccessibilityNeedsSealed()
 	case contact.FieldLifecycleStage:
 		return m.LifecycleStage()
 	case contact.FieldSubscribedAt:
@@ -8152,40 +8688,52 @@ func (m *ContactMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldExternalID(ctx)
 	case contact.FieldExternalIDInstance:
 		return m.OldExternalIDInstance(ctx)
-	case contact.FieldFirstName:
-		return m.OldFirstName(ctx)
-	case contact.FieldLastName:
-		return m.OldLastName(ctx)
-	case contact.FieldBirthday:
-		return m.OldBirthday(ctx)
-	case contact.FieldEmail:
-		return m.OldEmail(ctx)
-	case contact.FieldPhone:
-		return m.OldPhone(ctx)
-	case contact.FieldMobile:
-		return m.OldMobile(ctx)
-	case contact.FieldFax:
-		return m.OldFax(ctx)
-	case contact.FieldStreet:
-		return m.OldStreet(ctx)
-	case contact.FieldCity:
-		return m.OldCity(ctx)
-	case contact.FieldPostalCode:
-		return m.OldPostalCode(ctx)
-	case contact.FieldState:
-		return m.OldState(ctx)
+	case contact.FieldFirstNameSealed:
+		return m.OldFirstNameSealed(ctx)
+	case contact.FieldLastNameSealed:
+		return m.OldLastNameSealed(ctx)
+	case contact.FieldLastNameIndex:
+		return m.OldLastNameIndex(ctx)
+	case contact.FieldBirthdaySealed:
+		return m.OldBirthdaySealed(ctx)
+	case contact.FieldEmailSealed:
+		return m.OldEmailSealed(ctx)
+	case contact.FieldEmailIndex:
+		return m.OldEmailIndex(ctx)
+	case contact.FieldPhoneSealed:
+		return m.OldPhoneSealed(ctx)
+	case contact.FieldPhoneIndex:
+		return m.OldPhoneIndex(ctx)
+	case contact.FieldMobileSealed:
+		return m.OldMobileSealed(ctx)
+	case contact.FieldMobileIndex:
+		return m.OldMobileIndex(ctx)
+	case contact.FieldFaxSealed:
+		return m.OldFaxSealed(ctx)
+	case contact.FieldStreetSealed:
+		return m.OldStreetSealed(ctx)
+	case contact.FieldCitySealed:
+		return m.OldCitySealed(ctx)
+	case contact.FieldCityIndex:
+		return m.OldCityIndex(ctx)
+	case contact.FieldPostalCodeSealed:
+		return m.OldPostalCodeSealed(ctx)
+	case contact.FieldPostalCodeIndex:
+		return m.OldPostalCodeIndex(ctx)
+	case contact.FieldStateSealed:
+		return m.OldStateSealed(ctx)
 	case contact.FieldCountry:
 		return m.OldCountry(ctx)
 	case contact.FieldRegion:
 		return m.OldRegion(ctx)
-	case contact.FieldJobTitle:
-		return m.OldJobTitle(ctx)
+	case contact.FieldJobTitleSealed:
+		return m.OldJobTitleSealed(ctx)
 	case contact.FieldPreferredLanguage:
 		return m.OldPreferredLanguage(ctx)
-	case contact.FieldNotes:
-		return m.OldNotes(ctx)
-	case contact.FieldAccessibilityNeeds:
-		return m.OldAccessibilityNeeds(ctx)
+	case contact.FieldNotesSealed:
+		return m.OldNotesSealed(ctx)
+	case contact.FieldAccessibilityNeedsSealed:
+		return m.OldAccessibilityNeedsSealed(ctx)
 	case contact.FieldLifecycleStage:
 		return m.OldLifecycleStage(ctx)
 	case contact.FieldSubscribedAt:
@@ -8241,82 +8789,124 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetExternalIDInstance(v)
 		return nil
-	case contact.FieldFirstName:
-		v, ok := value.(string)
+	case contact.FieldFirstNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetFirstName(v)
+		m.SetFirstNameSealed(v)
 		return nil
-	case contact.FieldLastName:
-		v, ok := value.(string)
+	case contact.FieldLastNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetLastName(v)
+		m.SetLastNameSealed(v)
 		return nil
-	case contact.FieldBirthday:
-		v, ok := value.(time.Time)
+	case contact.FieldLastNameIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetBirthday(v)
+		m.SetLastNameIndex(v)
 		return nil
-	case contact.FieldEmail:
-		v, ok := value.(string)
+	case contact.FieldBirthdaySealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetEmail(v)
+		m.SetBirthdaySealed(v)
 		return nil
-	case contact.FieldPhone:
-		v, ok := value.(string)
+	case contact.FieldEmailSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetPhone(v)
+		m.SetEmailSealed(v)
 		return nil
-	case contact.FieldMobile:
-		v, ok := value.(string)
+	case contact.FieldEmailIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetMobile(v)
+		m.SetEmailIndex(v)
 		return nil
-	case contact.FieldFax:
-		v, ok := value.(string)
+	case contact.FieldPhoneSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetFax(v)
+		m.SetPhoneSealed(v)
 		return nil
-	case contact.FieldStreet:
-		v, ok := value.(string)
+	case contact.FieldPhoneIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetStreet(v)
+		m.SetPhoneIndex(v)
 		return nil
-	case contact.FieldCity:
-		v, ok := value.(string)
+	case contact.FieldMobileSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetCity(v)
+		m.SetMobileSealed(v)
 		return nil
-	case contact.FieldPostalCode:
-		v, ok := value.(string)
+	case contact.FieldMobileIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetPostalCode(v)
+		m.SetMobileIndex(v)
 		return nil
-	case contact.FieldState:
-		v, ok := value.(string)
+	case contact.FieldFaxSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetState(v)
+		m.SetFaxSealed(v)
+		return nil
+	case contact.FieldStreetSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStreetSealed(v)
+		return nil
+	case contact.FieldCitySealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCitySealed(v)
+		return nil
+	case contact.FieldCityIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCityIndex(v)
+		return nil
+	case contact.FieldPostalCodeSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPostalCodeSealed(v)
+		return nil
+	case contact.FieldPostalCodeIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPostalCodeIndex(v)
+		return nil
+	case contact.FieldStateSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStateSealed(v)
 		return nil
 	case contact.FieldCountry:
 		v, ok := value.(string)
@@ -8332,12 +8922,12 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetRegion(v)
 		return nil
-	case contact.FieldJobTitle:
-		v, ok := value.(string)
+	case contact.FieldJobTitleSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetJobTitle(v)
+		m.SetJobTitleSealed(v)
 		return nil
 	case contact.FieldPreferredLanguage:
 		v, ok := value.(string)
@@ -8346,19 +8936,19 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPreferredLanguage(v)
 		return nil
-	case contact.FieldNotes:
-		v, ok := value.(string)
+	case contact.FieldNotesSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetNotes(v)
+		m.SetNotesSealed(v)
 		return nil
-	case contact.FieldAccessibilityNeeds:
-		v, ok := value.(string)
+	case contact.FieldAccessibilityNeedsSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetAccessibilityNeeds(v)
+		m.SetAccessibilityNeedsSealed(v)
 		return nil
 	case contact.FieldLifecycleStage:
 		v, ok := value.(contact.LifecycleStage)
@@ -8437,6 +9027,24 @@ func (m *ContactMutation) AddedFields() []string {
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, contact.FieldExternalIDInstance)
 	}
+	if m.addlast_name_index != nil {
+		fields = append(fields, contact.FieldLastNameIndex)
+	}
+	if m.addemail_index != nil {
+		fields = append(fields, contact.FieldEmailIndex)
+	}
+	if m.addphone_index != nil {
+		fields = append(fields, contact.FieldPhoneIndex)
+	}
+	if m.addmobile_index != nil {
+		fields = append(fields, contact.FieldMobileIndex)
+	}
+	if m.addcity_index != nil {
+		fields = append(fields, contact.FieldCityIndex)
+	}
+	if m.addpostal_code_index != nil {
+		fields = append(fields, contact.FieldPostalCodeIndex)
+	}
 	if m.addlead_score != nil {
 		fields = append(fields, contact.FieldLeadScore)
 	}
@@ -8452,6 +9060,18 @@ func (m *ContactMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedPrivacyState()
 	case contact.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
+	case contact.FieldLastNameIndex:
+		return m.AddedLastNameIndex()
+	case contact.FieldEmailIndex:
+		return m.AddedEmailIndex()
+	case contact.FieldPhoneIndex:
+		return m.AddedPhoneIndex()
+	case contact.FieldMobileIndex:
+		return m.AddedMobileIndex()
+	case contact.FieldCityIndex:
+		return m.AddedCityIndex()
+	case contact.FieldPostalCodeIndex:
+		return m.AddedPostalCodeIndex()
 	case contact.FieldLeadScore:
 		return m.AddedLeadScore()
 	}
@@ -8477,6 +9097,48 @@ func (m *ContactMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddExternalIDInstance(v)
 		return nil
+	case contact.FieldLastNameIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLastNameIndex(v)
+		return nil
+	case contact.FieldEmailIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEmailIndex(v)
+		return nil
+	case contact.FieldPhoneIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPhoneIndex(v)
+		return nil
+	case contact.FieldMobileIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMobileIndex(v)
+		return nil
+	case contact.FieldCityIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCityIndex(v)
+		return nil
+	case contact.FieldPostalCodeIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPostalCodeIndex(v)
+		return nil
 	case contact.FieldLeadScore:
 		v, ok := value.(int64)
 		if !ok {
@@ -8495,38 +9157,56 @@ func (m *ContactMutation) ClearedFields() []string {
 	if m.FieldCleared(contact.FieldExternalID) {
 		fields = append(fields, contact.FieldExternalID)
 	}
-	if m.FieldCleared(contact.FieldFirstName) {
-		fields = append(fields, contact.FieldFirstName)
+	if m.FieldCleared(contact.FieldFirstNameSealed) {
+		fields = append(fields, contact.FieldFirstNameSealed)
 	}
-	if m.FieldCleared(contact.FieldLastName) {
-		fields = append(fields, contact.FieldLastName)
+	if m.FieldCleared(contact.FieldLastNameSealed) {
+		fields = append(fields, contact.FieldLastNameSealed)
 	}
-	if m.FieldCleared(contact.FieldBirthday) {
-		fields = append(fields, contact.FieldBirthday)
+	if m.FieldCleared(contact.FieldLastNameIndex) {
+		fields = append(fields, contact.FieldLastNameIndex)
 	}
-	if m.FieldCleared(contact.FieldEmail) {
-		fields = append(fields, contact.FieldEmail)
+	if m.FieldCleared(contact.FieldBirthdaySealed) {
+		fields = append(fields, contact.FieldBirthdaySealed)
 	}
-	if m.FieldCleared(contact.FieldPhone) {
-		fields = append(fields, contact.FieldPhone)
+	if m.FieldCleared(contact.FieldEmailSealed) {
+		fields = append(fields, contact.FieldEmailSealed)
 	}
-	if m.FieldCleared(contact.FieldMobile) {
-		fields = append(fields, contact.FieldMobile)
+	if m.FieldCleared(contact.FieldEmailIndex) {
+		fields = append(fields, contact.FieldEmailIndex)
 	}
-	if m.FieldCleared(contact.FieldFax) {
-		fields = append(fields, contact.FieldFax)
+	if m.FieldCleared(contact.FieldPhoneSealed) {
+		fields = append(fields, contact.FieldPhoneSealed)
 	}
-	if m.FieldCleared(contact.FieldStreet) {
-		fields = append(fields, contact.FieldStreet)
+	if m.FieldCleared(contact.FieldPhoneIndex) {
+		fields = append(fields, contact.FieldPhoneIndex)
 	}
-	if m.FieldCleared(contact.FieldCity) {
-		fields = append(fields, contact.FieldCity)
+	if m.FieldCleared(contact.FieldMobileSealed) {
+		fields = append(fields, contact.FieldMobileSealed)
 	}
-	if m.FieldCleared(contact.FieldPostalCode) {
-		fields = append(fields, contact.FieldPostalCode)
+	if m.FieldCleared(contact.FieldMobileIndex) {
+		fields = append(fields, contact.FieldMobileIndex)
 	}
-	if m.FieldCleared(contact.FieldState) {
-		fields = append(fields, contact.FieldState)
+	if m.FieldCleared(contact.FieldFaxSealed) {
+		fields = append(fields, contact.FieldFaxSealed)
+	}
+	if m.FieldCleared(contact.FieldStreetSealed) {
+		fields = append(fields, contact.FieldStreetSealed)
+	}
+	if m.FieldCleared(contact.FieldCitySealed) {
+		fields = append(fields, contact.FieldCitySealed)
+	}
+	if m.FieldCleared(contact.FieldCityIndex) {
+		fields = append(fields, contact.FieldCityIndex)
+	}
+	if m.FieldCleared(contact.FieldPostalCodeSealed) {
+		fields = append(fields, contact.FieldPostalCodeSealed)
+	}
+	if m.FieldCleared(contact.FieldPostalCodeIndex) {
+		fields = append(fields, contact.FieldPostalCodeIndex)
+	}
+	if m.FieldCleared(contact.FieldStateSealed) {
+		fields = append(fields, contact.FieldStateSealed)
 	}
 	if m.FieldCleared(contact.FieldCountry) {
 		fields = append(fields, contact.FieldCountry)
@@ -8534,17 +9214,17 @@ func (m *ContactMutation) ClearedFields() []string {
 	if m.FieldCleared(contact.FieldRegion) {
 		fields = append(fields, contact.FieldRegion)
 	}
-	if m.FieldCleared(contact.FieldJobTitle) {
-		fields = append(fields, contact.FieldJobTitle)
+	if m.FieldCleared(contact.FieldJobTitleSealed) {
+		fields = append(fields, contact.FieldJobTitleSealed)
 	}
 	if m.FieldCleared(contact.FieldPreferredLanguage) {
 		fields = append(fields, contact.FieldPreferredLanguage)
 	}
-	if m.FieldCleared(contact.FieldNotes) {
-		fields = append(fields, contact.FieldNotes)
+	if m.FieldCleared(contact.FieldNotesSealed) {
+		fields = append(fields, contact.FieldNotesSealed)
 	}
-	if m.FieldCleared(contact.FieldAccessibilityNeeds) {
-		fields = append(fields, contact.FieldAccessibilityNeeds)
+	if m.FieldCleared(contact.FieldAccessibilityNeedsSealed) {
+		fields = append(fields, contact.FieldAccessibilityNeedsSealed)
 	}
 	if m.FieldCleared(contact.FieldLifecycleStage) {
 		fields = append(fields, contact.FieldLifecycleStage)
@@ -8587,38 +9267,56 @@ func (m *ContactMutation) ClearField(name string) error {
 	case contact.FieldExternalID:
 		m.ClearExternalID()
 		return nil
-	case contact.FieldFirstName:
-		m.ClearFirstName()
+	case contact.FieldFirstNameSealed:
+		m.ClearFirstNameSealed()
 		return nil
-	case contact.FieldLastName:
-		m.ClearLastName()
+	case contact.FieldLastNameSealed:
+		m.ClearLastNameSealed()
 		return nil
-	case contact.FieldBirthday:
-		m.ClearBirthday()
+	case contact.FieldLastNameIndex:
+		m.ClearLastNameIndex()
 		return nil
-	case contact.FieldEmail:
-		m.ClearEmail()
+	case contact.FieldBirthdaySealed:
+		m.ClearBirthdaySealed()
 		return nil
-	case contact.FieldPhone:
-		m.ClearPhone()
+	case contact.FieldEmailSealed:
+		m.ClearEmailSealed()
 		return nil
-	case contact.FieldMobile:
-		m.ClearMobile()
+	case contact.FieldEmailIndex:
+		m.ClearEmailIndex()
 		return nil
-	case contact.FieldFax:
-		m.ClearFax()
+	case contact.FieldPhoneSealed:
+		m.ClearPhoneSealed()
 		return nil
-	case contact.FieldStreet:
-		m.ClearStreet()
+	case contact.FieldPhoneIndex:
+		m.ClearPhoneIndex()
 		return nil
-	case contact.FieldCity:
-		m.ClearCity()
+	case contact.FieldMobileSealed:
+		m.ClearMobileSealed()
 		return nil
-	case contact.FieldPostalCode:
-		m.ClearPostalCode()
+	case contact.FieldMobileIndex:
+		m.ClearMobileIndex()
 		return nil
-	case contact.FieldState:
-		m.ClearState()
+	case contact.FieldFaxSealed:
+		m.ClearFaxSealed()
+		return nil
+	case contact.FieldStreetSealed:
+		m.ClearStreetSealed()
+		return nil
+	case contact.FieldCitySealed:
+		m.ClearCitySealed()
+		return nil
+	case contact.FieldCityIndex:
+		m.ClearCityIndex()
+		return nil
+	case contact.FieldPostalCodeSealed:
+		m.ClearPostalCodeSealed()
+		return nil
+	case contact.FieldPostalCodeIndex:
+		m.ClearPostalCodeIndex()
+		return nil
+	case contact.FieldStateSealed:
+		m.ClearStateSealed()
 		return nil
 	case contact.FieldCountry:
 		m.ClearCountry()
@@ -8626,17 +9324,17 @@ func (m *ContactMutation) ClearField(name string) error {
 	case contact.FieldRegion:
 		m.ClearRegion()
 		return nil
-	case contact.FieldJobTitle:
-		m.ClearJobTitle()
+	case contact.FieldJobTitleSealed:
+		m.ClearJobTitleSealed()
 		return nil
 	case contact.FieldPreferredLanguage:
 		m.ClearPreferredLanguage()
 		return nil
-	case contact.FieldNotes:
-		m.ClearNotes()
+	case contact.FieldNotesSealed:
+		m.ClearNotesSealed()
 		return nil
-	case contact.FieldAccessibilityNeeds:
-		m.ClearAccessibilityNeeds()
+	case contact.FieldAccessibilityNeedsSealed:
+		m.ClearAccessibilityNeedsSealed()
 		return nil
 	case contact.FieldLifecycleStage:
 		m.ClearLifecycleStage()
@@ -8682,38 +9380,56 @@ func (m *ContactMutation) ResetField(name string) error {
 	case contact.FieldExternalIDInstance:
 		m.ResetExternalIDInstance()
 		return nil
-	case contact.FieldFirstName:
-		m.ResetFirstName()
+	case contact.FieldFirstNameSealed:
+		m.ResetFirstNameSealed()
 		return nil
-	case contact.FieldLastName:
-		m.ResetLastName()
+	case contact.FieldLastNameSealed:
+		m.ResetLastNameSealed()
 		return nil
-	case contact.FieldBirthday:
-		m.ResetBirthday()
+	case contact.FieldLastNameIndex:
+		m.ResetLastNameIndex()
 		return nil
-	case contact.FieldEmail:
-		m.ResetEmail()
+	case contact.FieldBirthdaySealed:
+		m.ResetBirthdaySealed()
 		return nil
-	case contact.FieldPhone:
-		m.ResetPhone()
+	case contact.FieldEmailSealed:
+		m.ResetEmailSealed()
 		return nil
-	case contact.FieldMobile:
-		m.ResetMobile()
+	case contact.FieldEmailIndex:
+		m.ResetEmailIndex()
 		return nil
-	case contact.FieldFax:
-		m.ResetFax()
+	case contact.FieldPhoneSealed:
+		m.ResetPhoneSealed()
 		return nil
-	case contact.FieldStreet:
-		m.ResetStreet()
+	case contact.FieldPhoneIndex:
+		m.ResetPhoneIndex()
 		return nil
-	case contact.FieldCity:
-		m.ResetCity()
+	case contact.FieldMobileSealed:
+		m.ResetMobileSealed()
 		return nil
-	case contact.FieldPostalCode:
-		m.ResetPostalCode()
+	case contact.FieldMobileIndex:
+		m.ResetMobileIndex()
 		return nil
-	case contact.FieldState:
-		m.ResetState()
+	case contact.FieldFaxSealed:
+		m.ResetFaxSealed()
+		return nil
+	case contact.FieldStreetSealed:
+		m.ResetStreetSealed()
+		return nil
+	case contact.FieldCitySealed:
+		m.ResetCitySealed()
+		return nil
+	case contact.FieldCityIndex:
+		m.ResetCityIndex()
+		return nil
+	case contact.FieldPostalCodeSealed:
+		m.ResetPostalCodeSealed()
+		return nil
+	case contact.FieldPostalCodeIndex:
+		m.ResetPostalCodeIndex()
+		return nil
+	case contact.FieldStateSealed:
+		m.ResetStateSealed()
 		return nil
 	case contact.FieldCountry:
 		m.ResetCountry()
@@ -8721,17 +9437,17 @@ func (m *ContactMutation) ResetField(name string) error {
 	case contact.FieldRegion:
 		m.ResetRegion()
 		return nil
-	case contact.FieldJobTitle:
-		m.ResetJobTitle()
+	case contact.FieldJobTitleSealed:
+		m.ResetJobTitleSealed()
 		return nil
 	case contact.FieldPreferredLanguage:
 		m.ResetPreferredLanguage()
 		return nil
-	case contact.FieldNotes:
-		m.ResetNotes()
+	case contact.FieldNotesSealed:
+		m.ResetNotesSealed()
 		return nil
-	case contact.FieldAccessibilityNeeds:
-		m.ResetAccessibilityNeeds()
+	case contact.FieldAccessibilityNeedsSealed:
+		m.ResetAccessibilityNeedsSealed()
 		return nil
 	case contact.FieldLifecycleStage:
 		m.ResetLifecycleStage()
@@ -8862,10 +9578,11 @@ type DealMutation struct {
 	op                      Op
 	typ                     string
 	id                      *uuid.UUID
+	sealed_by               *uuid.UUID
 	external_id             *string
 	external_id_instance    *int64
 	addexternal_id_instance *int64
-	name                    *string
+	name_sealed             *seal.Cell
 	stage                   *deal.Stage
 	amount                  *int64
 	addamount               *int64
@@ -8874,7 +9591,7 @@ type DealMutation struct {
 	addprobability          *int64
 	expected_close_on       *time.Time
 	closed_at               *time.Time
-	next_step               *string
+	next_step_sealed        *seal.Cell
 	created_at              *time.Time
 	updated_at              *time.Time
 	clearedFields           map[string]struct{}
@@ -8995,6 +9712,55 @@ func (m *DealMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
 	}
 }
 
+// SetSealedBy sets the "sealed_by" field.
+func (m *DealMutation) SetSealedBy(u uuid.UUID) {
+	m.sealed_by = &u
+}
+
+// SealedBy returns the value of the "sealed_by" field in the mutation.
+func (m *DealMutation) SealedBy() (r uuid.UUID, exists bool) {
+	v := m.sealed_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSealedBy returns the old "sealed_by" field's value of the Deal entity.
+// If the Deal object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DealMutation) OldSealedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSealedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSealedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSealedBy: %w", err)
+	}
+	return oldValue.SealedBy, nil
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (m *DealMutation) ClearSealedBy() {
+	m.sealed_by = nil
+	m.clearedFields[deal.FieldSealedBy] = struct{}{}
+}
+
+// SealedByCleared returns if the "sealed_by" field was cleared in this mutation.
+func (m *DealMutation) SealedByCleared() bool {
+	_, ok := m.clearedFields[deal.FieldSealedBy]
+	return ok
+}
+
+// ResetSealedBy resets all changes to the "sealed_by" field.
+func (m *DealMutation) ResetSealedBy() {
+	m.sealed_by = nil
+	delete(m.clearedFields, deal.FieldSealedBy)
+}
+
 // SetExternalID sets the "external_id" field.
 func (m *DealMutation) SetExternalID(s string) {
 	m.external_id = &s
@@ -9100,53 +9866,53 @@ func (m *DealMutation) ResetExternalIDInstance() {
 	m.addexternal_id_instance = nil
 }
 
-// SetName sets the "name" field.
-func (m *DealMutation) SetName(s string) {
-	m.name = &s
+// SetNameSealed sets the "name_sealed" field.
+func (m *DealMutation) SetNameSealed(s seal.Cell) {
+	m.name_sealed = &s
 }
 
-// Name returns the value of the "name" field in the mutation.
-func (m *DealMutation) Name() (r string, exists bool) {
-	v := m.name
+// NameSealed returns the value of the "name_sealed" field in the mutation.
+func (m *DealMutation) NameSealed() (r seal.Cell, exists bool) {
+	v := m.name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldName returns the old "name" field's value of the Deal entity.
+// OldNameSealed returns the old "name_sealed" field's value of the Deal entity.
 // If the Deal object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *DealMutation) OldName(ctx context.Context) (v *string, err error) {
+func (m *DealMutation) OldNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldName is only allowed on UpdateOne operations")
+		return v, errors.New("OldNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldName requires an ID field in the mutation")
+		return v, errors.New("OldNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldName: %w", err)
+		return v, fmt.Errorf("querying old value for OldNameSealed: %w", err)
 	}
-	return oldValue.Name, nil
+	return oldValue.NameSealed, nil
 }
 
-// ClearName clears the value of the "name" field.
-func (m *DealMutation) ClearName() {
-	m.name = nil
-	m.clearedFields[deal.FieldName] = struct{}{}
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (m *DealMutation) ClearNameSealed() {
+	m.name_sealed = nil
+	m.clearedFields[deal.FieldNameSealed] = struct{}{}
 }
 
-// NameCleared returns if the "name" field was cleared in this mutation.
-func (m *DealMutation) NameCleared() bool {
-	_, ok := m.clearedFields[deal.FieldName]
+// NameSealedCleared returns if the "name_sealed" field was cleared in this mutation.
+func (m *DealMutation) NameSealedCleared() bool {
+	_, ok := m.clearedFields[deal.FieldNameSealed]
 	return ok
 }
 
-// ResetName resets all changes to the "name" field.
-func (m *DealMutation) ResetName() {
-	m.name = nil
-	delete(m.clearedFields, deal.FieldName)
+// ResetNameSealed resets all changes to the "name_sealed" field.
+func (m *DealMutation) ResetNameSealed() {
+	m.name_sealed = nil
+	delete(m.clearedFields, deal.FieldNameSealed)
 }
 
 // SetStage sets the "stage" field.
@@ -9472,53 +10238,53 @@ func (m *DealMutation) ResetClosedAt() {
 	delete(m.clearedFields, deal.FieldClosedAt)
 }
 
-// SetNextStep sets the "next_step" field.
-func (m *DealMutation) SetNextStep(s string) {
-	m.next_step = &s
+// SetNextStepSealed sets the "next_step_sealed" field.
+func (m *DealMutation) SetNextStepSealed(s seal.Cell) {
+	m.next_step_sealed = &s
 }
 
-// NextStep returns the value of the "next_step" field in the mutation.
-func (m *DealMutation) NextStep() (r string, exists bool) {
-	v := m.next_step
+// NextStepSealed returns the value of the "next_step_sealed" field in the mutation.
+func (m *DealMutation) NextStepSealed() (r seal.Cell, exists bool) {
+	v := m.next_step_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldNextStep returns the old "next_step" field's value of the Deal entity.
+// OldNextStepSealed returns the old "next_step_sealed" field's value of the Deal entity.
 // If the Deal object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *DealMutation) OldNextStep(ctx context.Context) (v *string, err error) {
+func (m *DealMutation) OldNextStepSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldNextStep is only allowed on UpdateOne operations")
+		return v, errors.New("OldNextStepSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldNextStep requires an ID field in the mutation")
+		return v, errors.New("OldNextStepSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldNextStep: %w", err)
+		return v, fmt.Errorf("querying old value for OldNextStepSealed: %w", err)
 	}
-	return oldValue.NextStep, nil
+	return oldValue.NextStepSealed, nil
 }
 
-// ClearNextStep clears the value of the "next_step" field.
-func (m *DealMutation) ClearNextStep() {
-	m.next_step = nil
-	m.clearedFields[deal.FieldNextStep] = struct{}{}
+// ClearNextStepSealed clears the value of the "next_step_sealed" field.
+func (m *DealMutation) ClearNextStepSealed() {
+	m.next_step_sealed = nil
+	m.clearedFields[deal.FieldNextStepSealed] = struct{}{}
 }
 
-// NextStepCleared returns if the "next_step" field was cleared in this mutation.
-func (m *DealMutation) NextStepCleared() bool {
-	_, ok := m.clearedFields[deal.FieldNextStep]
+// NextStepSealedCleared returns if the "next_step_sealed" field was cleared in this mutation.
+func (m *DealMutation) NextStepSealedCleared() bool {
+	_, ok := m.clearedFields[deal.FieldNextStepSealed]
 	return ok
 }
 
-// ResetNextStep resets all changes to the "next_step" field.
-func (m *DealMutation) ResetNextStep() {
-	m.next_step = nil
-	delete(m.clearedFields, deal.FieldNextStep)
+// ResetNextStepSealed resets all changes to the "next_step_sealed" field.
+func (m *DealMutation) ResetNextStepSealed() {
+	m.next_step_sealed = nil
+	delete(m.clearedFields, deal.FieldNextStepSealed)
 }
 
 // SetAccountID sets the "account_id" field.
@@ -9996,15 +10762,18 @@ func (m *DealMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DealMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
+	if m.sealed_by != nil {
+		fields = append(fields, deal.FieldSealedBy)
+	}
 	if m.external_id != nil {
 		fields = append(fields, deal.FieldExternalID)
 	}
 	if m.external_id_instance != nil {
 		fields = append(fields, deal.FieldExternalIDInstance)
 	}
-	if m.name != nil {
-		fields = append(fields, deal.FieldName)
+	if m.name_sealed != nil {
+		fields = append(fields, deal.FieldNameSealed)
 	}
 	if m.stage != nil {
 		fields = append(fields, deal.FieldStage)
@@ -10024,8 +10793,8 @@ func (m *DealMutation) Fields() []string {
 	if m.closed_at != nil {
 		fields = append(fields, deal.FieldClosedAt)
 	}
-	if m.next_step != nil {
-		fields = append(fields, deal.FieldNextStep)
+	if m.next_step_sealed != nil {
+		fields = append(fields, deal.FieldNextStepSealed)
 	}
 	if m.account_edge != nil {
 		fields = append(fields, deal.FieldAccountID)
@@ -10053,12 +10822,14 @@ func (m *DealMutation) Fields() []string {
 // schema.
 func (m *DealMutation) Field(name string) (ent.Value, bool) {
 	switch name {
+	case deal.FieldSealedBy:
+		return m.SealedBy()
 	case deal.FieldExternalID:
 		return m.ExternalID()
 	case deal.FieldExternalIDInstance:
 		return m.ExternalIDInstance()
-	case deal.FieldName:
-		return m.Name()
+	case deal.FieldNameSealed:
+		return m.NameSealed()
 	case deal.FieldStage:
 		return m.Stage()
 	case deal.FieldAmount:
@@ -10071,8 +10842,8 @@ func (m *DealMutation) Field(name string) (ent.Value, bool) {
 		return m.ExpectedCloseOn()
 	case deal.FieldClosedAt:
 		return m.ClosedAt()
-	case deal.FieldNextStep:
-		return m.NextStep()
+	case deal.FieldNextStepSealed:
+		return m.NextStepSealed()
 	case deal.FieldAccountID:
 		return m.AccountID()
 	case deal.FieldContactID:
@@ -10094,12 +10865,14 @@ func (m *DealMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *DealMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
+	case deal.FieldSealedBy:
+		return m.OldSealedBy(ctx)
 	case deal.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case deal.FieldExternalIDInstance:
 		return m.OldExternalIDInstance(ctx)
-	case deal.FieldName:
-		return m.OldName(ctx)
+	case deal.FieldNameSealed:
+		return m.OldNameSealed(ctx)
 	case deal.FieldStage:
 		return m.OldStage(ctx)
 	case deal.FieldAmount:
@@ -10112,8 +10885,8 @@ func (m *DealMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldExpectedCloseOn(ctx)
 	case deal.FieldClosedAt:
 		return m.OldClosedAt(ctx)
-	case deal.FieldNextStep:
-		return m.OldNextStep(ctx)
+	case deal.FieldNextStepSealed:
+		return m.OldNextStepSealed(ctx)
 	case deal.FieldAccountID:
 		return m.OldAccountID(ctx)
 	case deal.FieldContactID:
@@ -10135,6 +10908,13 @@ func (m *DealMutation) OldField(ctx context.Context, name string) (ent.Value, er
 // type.
 func (m *DealMutation) SetField(name string, value ent.Value) error {
 	switch name {
+	case deal.FieldSealedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSealedBy(v)
+		return nil
 	case deal.FieldExternalID:
 		v, ok := value.(string)
 		if !ok {
@@ -10149,12 +10929,12 @@ func (m *DealMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetExternalIDInstance(v)
 		return nil
-	case deal.FieldName:
-		v, ok := value.(string)
+	case deal.FieldNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetName(v)
+		m.SetNameSealed(v)
 		return nil
 	case deal.FieldStage:
 		v, ok := value.(deal.Stage)
@@ -10198,12 +10978,12 @@ func (m *DealMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetClosedAt(v)
 		return nil
-	case deal.FieldNextStep:
-		v, ok := value.(string)
+	case deal.FieldNextStepSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetNextStep(v)
+		m.SetNextStepSealed(v)
 		return nil
 	case deal.FieldAccountID:
 		v, ok := value.(uuid.UUID)
@@ -10316,11 +11096,14 @@ func (m *DealMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *DealMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(deal.FieldSealedBy) {
+		fields = append(fields, deal.FieldSealedBy)
+	}
 	if m.FieldCleared(deal.FieldExternalID) {
 		fields = append(fields, deal.FieldExternalID)
 	}
-	if m.FieldCleared(deal.FieldName) {
-		fields = append(fields, deal.FieldName)
+	if m.FieldCleared(deal.FieldNameSealed) {
+		fields = append(fields, deal.FieldNameSealed)
 	}
 	if m.FieldCleared(deal.FieldAmount) {
 		fields = append(fields, deal.FieldAmount)
@@ -10337,8 +11120,8 @@ func (m *DealMutation) ClearedFields() []string {
 	if m.FieldCleared(deal.FieldClosedAt) {
 		fields = append(fields, deal.FieldClosedAt)
 	}
-	if m.FieldCleared(deal.FieldNextStep) {
-		fields = append(fields, deal.FieldNextStep)
+	if m.FieldCleared(deal.FieldNextStepSealed) {
+		fields = append(fields, deal.FieldNextStepSealed)
 	}
 	if m.FieldCleared(deal.FieldAccountID) {
 		fields = append(fields, deal.FieldAccountID)
@@ -10369,11 +11152,14 @@ func (m *DealMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *DealMutation) ClearField(name string) error {
 	switch name {
+	case deal.FieldSealedBy:
+		m.ClearSealedBy()
+		return nil
 	case deal.FieldExternalID:
 		m.ClearExternalID()
 		return nil
-	case deal.FieldName:
-		m.ClearName()
+	case deal.FieldNameSealed:
+		m.ClearNameSealed()
 		return nil
 	case deal.FieldAmount:
 		m.ClearAmount()
@@ -10390,8 +11176,8 @@ func (m *DealMutation) ClearField(name string) error {
 	case deal.FieldClosedAt:
 		m.ClearClosedAt()
 		return nil
-	case deal.FieldNextStep:
-		m.ClearNextStep()
+	case deal.FieldNextStepSealed:
+		m.ClearNextStepSealed()
 		return nil
 	case deal.FieldAccountID:
 		m.ClearAccountID()
@@ -10416,14 +11202,17 @@ func (m *DealMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *DealMutation) ResetField(name string) error {
 	switch name {
+	case deal.FieldSealedBy:
+		m.ResetSealedBy()
+		return nil
 	case deal.FieldExternalID:
 		m.ResetExternalID()
 		return nil
 	case deal.FieldExternalIDInstance:
 		m.ResetExternalIDInstance()
 		return nil
-	case deal.FieldName:
-		m.ResetName()
+	case deal.FieldNameSealed:
+		m.ResetNameSealed()
 		return nil
 	case deal.FieldStage:
 		m.ResetStage()
@@ -10443,8 +11232,8 @@ func (m *DealMutation) ResetField(name string) error {
 	case deal.FieldClosedAt:
 		m.ResetClosedAt()
 		return nil
-	case deal.FieldNextStep:
-		m.ResetNextStep()
+	case deal.FieldNextStepSealed:
+		m.ResetNextStepSealed()
 		return nil
 	case deal.FieldAccountID:
 		m.ResetAccountID()
@@ -10608,17 +11397,23 @@ type LeadMutation struct {
 	external_id              *string
 	external_id_instance     *int64
 	addexternal_id_instance  *int64
-	first_name               *string
-	last_name                *string
-	email                    *string
-	phone                    *string
-	company                  *string
-	job_title                *string
+	first_name_sealed        *seal.Cell
+	last_name_sealed         *seal.Cell
+	last_name_index          *int64
+	addlast_name_index       *int64
+	email_sealed             *seal.Cell
+	email_index              *int64
+	addemail_index           *int64
+	phone_sealed             *seal.Cell
+	phone_index              *int64
+	addphone_index           *int64
+	company_sealed           *seal.Cell
+	job_title_sealed         *seal.Cell
 	country                  *string
 	region                   *string
 	status                   *lead.Status
 	source                   *lead.Source
-	notes                    *string
+	notes_sealed             *seal.Cell
 	last_activity_at         *time.Time
 	created_at               *time.Time
 	updated_at               *time.Time
@@ -10935,298 +11730,508 @@ func (m *LeadMutation) ResetExternalIDInstance() {
 	m.addexternal_id_instance = nil
 }
 
-// SetFirstName sets the "first_name" field.
-func (m *LeadMutation) SetFirstName(s string) {
-	m.first_name = &s
+// SetFirstNameSealed sets the "first_name_sealed" field.
+func (m *LeadMutation) SetFirstNameSealed(s seal.Cell) {
+	m.first_name_sealed = &s
 }
 
-// FirstName returns the value of the "first_name" field in the mutation.
-func (m *LeadMutation) FirstName() (r string, exists bool) {
-	v := m.first_name
+// FirstNameSealed returns the value of the "first_name_sealed" field in the mutation.
+func (m *LeadMutation) FirstNameSealed() (r seal.Cell, exists bool) {
+	v := m.first_name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldFirstName returns the old "first_name" field's value of the Lead entity.
+// OldFirstNameSealed returns the old "first_name_sealed" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldFirstName(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldFirstNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldFirstName is only allowed on UpdateOne operations")
+		return v, errors.New("OldFirstNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldFirstName requires an ID field in the mutation")
+		return v, errors.New("OldFirstNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldFirstName: %w", err)
+		return v, fmt.Errorf("querying old value for OldFirstNameSealed: %w", err)
 	}
-	return oldValue.FirstName, nil
+	return oldValue.FirstNameSealed, nil
 }
 
-// ClearFirstName clears the value of the "first_name" field.
-func (m *LeadMutation) ClearFirstName() {
-	m.first_name = nil
-	m.clearedFields[lead.FieldFirstName] = struct{}{}
+// ClearFirstNameSealed clears the value of the "first_name_sealed" field.
+func (m *LeadMutation) ClearFirstNameSealed() {
+	m.first_name_sealed = nil
+	m.clearedFields[lead.FieldFirstNameSealed] = struct{}{}
 }
 
-// FirstNameCleared returns if the "first_name" field was cleared in this mutation.
-func (m *LeadMutation) FirstNameCleared() bool {
-	_, ok := m.clearedFields[lead.FieldFirstName]
+// FirstNameSealedCleared returns if the "first_name_sealed" field was cleared in this mutation.
+func (m *LeadMutation) FirstNameSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldFirstNameSealed]
 	return ok
 }
 
-// ResetFirstName resets all changes to the "first_name" field.
-func (m *LeadMutation) ResetFirstName() {
-	m.first_name = nil
-	delete(m.clearedFields, lead.FieldFirstName)
+// ResetFirstNameSealed resets all changes to the "first_name_sealed" field.
+func (m *LeadMutation) ResetFirstNameSealed() {
+	m.first_name_sealed = nil
+	delete(m.clearedFields, lead.FieldFirstNameSealed)
 }
 
-// SetLastName sets the "last_name" field.
-func (m *LeadMutation) SetLastName(s string) {
-	m.last_name = &s
+// SetLastNameSealed sets the "last_name_sealed" field.
+func (m *LeadMutation) SetLastNameSealed(s seal.Cell) {
+	m.last_name_sealed = &s
 }
 
-// LastName returns the value of the "last_name" field in the mutation.
-func (m *LeadMutation) LastName() (r string, exists bool) {
-	v := m.last_name
+// LastNameSealed returns the value of the "last_name_sealed" field in the mutation.
+func (m *LeadMutation) LastNameSealed() (r seal.Cell, exists bool) {
+	v := m.last_name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldLastName returns the old "last_name" field's value of the Lead entity.
+// OldLastNameSealed returns the old "last_name_sealed" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldLastName(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldLastNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldLastName is only allowed on UpdateOne operations")
+		return v, errors.New("OldLastNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldLastName requires an ID field in the mutation")
+		return v, errors.New("OldLastNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldLastName: %w", err)
+		return v, fmt.Errorf("querying old value for OldLastNameSealed: %w", err)
 	}
-	return oldValue.LastName, nil
+	return oldValue.LastNameSealed, nil
 }
 
-// ClearLastName clears the value of the "last_name" field.
-func (m *LeadMutation) ClearLastName() {
-	m.last_name = nil
-	m.clearedFields[lead.FieldLastName] = struct{}{}
+// ClearLastNameSealed clears the value of the "last_name_sealed" field.
+func (m *LeadMutation) ClearLastNameSealed() {
+	m.last_name_sealed = nil
+	m.clearedFields[lead.FieldLastNameSealed] = struct{}{}
 }
 
-// LastNameCleared returns if the "last_name" field was cleared in this mutation.
-func (m *LeadMutation) LastNameCleared() bool {
-	_, ok := m.clearedFields[lead.FieldLastName]
+// LastNameSealedCleared returns if the "last_name_sealed" field was cleared in this mutation.
+func (m *LeadMutation) LastNameSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldLastNameSealed]
 	return ok
 }
 
-// ResetLastName resets all changes to the "last_name" field.
-func (m *LeadMutation) ResetLastName() {
-	m.last_name = nil
-	delete(m.clearedFields, lead.FieldLastName)
+// ResetLastNameSealed resets all changes to the "last_name_sealed" field.
+func (m *LeadMutation) ResetLastNameSealed() {
+	m.last_name_sealed = nil
+	delete(m.clearedFields, lead.FieldLastNameSealed)
 }
 
-// SetEmail sets the "email" field.
-func (m *LeadMutation) SetEmail(s string) {
-	m.email = &s
+// SetLastNameIndex sets the "last_name_index" field.
+func (m *LeadMutation) SetLastNameIndex(i int64) {
+	m.last_name_index = &i
+	m.addlast_name_index = nil
 }
 
-// Email returns the value of the "email" field in the mutation.
-func (m *LeadMutation) Email() (r string, exists bool) {
-	v := m.email
+// LastNameIndex returns the value of the "last_name_index" field in the mutation.
+func (m *LeadMutation) LastNameIndex() (r int64, exists bool) {
+	v := m.last_name_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldEmail returns the old "email" field's value of the Lead entity.
+// OldLastNameIndex returns the old "last_name_index" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldEmail(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldLastNameIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+		return v, errors.New("OldLastNameIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldEmail requires an ID field in the mutation")
+		return v, errors.New("OldLastNameIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+		return v, fmt.Errorf("querying old value for OldLastNameIndex: %w", err)
 	}
-	return oldValue.Email, nil
+	return oldValue.LastNameIndex, nil
 }
 
-// ClearEmail clears the value of the "email" field.
-func (m *LeadMutation) ClearEmail() {
-	m.email = nil
-	m.clearedFields[lead.FieldEmail] = struct{}{}
+// AddLastNameIndex adds i to the "last_name_index" field.
+func (m *LeadMutation) AddLastNameIndex(i int64) {
+	if m.addlast_name_index != nil {
+		*m.addlast_name_index += i
+	} else {
+		m.addlast_name_index = &i
+	}
 }
 
-// EmailCleared returns if the "email" field was cleared in this mutation.
-func (m *LeadMutation) EmailCleared() bool {
-	_, ok := m.clearedFields[lead.FieldEmail]
-	return ok
-}
-
-// ResetEmail resets all changes to the "email" field.
-func (m *LeadMutation) ResetEmail() {
-	m.email = nil
-	delete(m.clearedFields, lead.FieldEmail)
-}
-
-// SetPhone sets the "phone" field.
-func (m *LeadMutation) SetPhone(s string) {
-	m.phone = &s
-}
-
-// Phone returns the value of the "phone" field in the mutation.
-func (m *LeadMutation) Phone() (r string, exists bool) {
-	v := m.phone
+// AddedLastNameIndex returns the value that was added to the "last_name_index" field in this mutation.
+func (m *LeadMutation) AddedLastNameIndex() (r int64, exists bool) {
+	v := m.addlast_name_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldPhone returns the old "phone" field's value of the Lead entity.
-// If the Lead object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldPhone(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPhone is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPhone requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPhone: %w", err)
-	}
-	return oldValue.Phone, nil
+// ClearLastNameIndex clears the value of the "last_name_index" field.
+func (m *LeadMutation) ClearLastNameIndex() {
+	m.last_name_index = nil
+	m.addlast_name_index = nil
+	m.clearedFields[lead.FieldLastNameIndex] = struct{}{}
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (m *LeadMutation) ClearPhone() {
-	m.phone = nil
-	m.clearedFields[lead.FieldPhone] = struct{}{}
-}
-
-// PhoneCleared returns if the "phone" field was cleared in this mutation.
-func (m *LeadMutation) PhoneCleared() bool {
-	_, ok := m.clearedFields[lead.FieldPhone]
+// LastNameIndexCleared returns if the "last_name_index" field was cleared in this mutation.
+func (m *LeadMutation) LastNameIndexCleared() bool {
+	_, ok := m.clearedFields[lead.FieldLastNameIndex]
 	return ok
 }
 
-// ResetPhone resets all changes to the "phone" field.
-func (m *LeadMutation) ResetPhone() {
-	m.phone = nil
-	delete(m.clearedFields, lead.FieldPhone)
+// ResetLastNameIndex resets all changes to the "last_name_index" field.
+func (m *LeadMutation) ResetLastNameIndex() {
+	m.last_name_index = nil
+	m.addlast_name_index = nil
+	delete(m.clearedFields, lead.FieldLastNameIndex)
 }
 
-// SetCompany sets the "company" field.
-func (m *LeadMutation) SetCompany(s string) {
-	m.company = &s
+// SetEmailSealed sets the "email_sealed" field.
+func (m *LeadMutation) SetEmailSealed(s seal.Cell) {
+	m.email_sealed = &s
 }
 
-// Company returns the value of the "company" field in the mutation.
-func (m *LeadMutation) Company() (r string, exists bool) {
-	v := m.company
+// EmailSealed returns the value of the "email_sealed" field in the mutation.
+func (m *LeadMutation) EmailSealed() (r seal.Cell, exists bool) {
+	v := m.email_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldCompany returns the old "company" field's value of the Lead entity.
+// OldEmailSealed returns the old "email_sealed" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldCompany(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldEmailSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldCompany is only allowed on UpdateOne operations")
+		return v, errors.New("OldEmailSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldCompany requires an ID field in the mutation")
+		return v, errors.New("OldEmailSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldCompany: %w", err)
+		return v, fmt.Errorf("querying old value for OldEmailSealed: %w", err)
 	}
-	return oldValue.Company, nil
+	return oldValue.EmailSealed, nil
 }
 
-// ClearCompany clears the value of the "company" field.
-func (m *LeadMutation) ClearCompany() {
-	m.company = nil
-	m.clearedFields[lead.FieldCompany] = struct{}{}
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (m *LeadMutation) ClearEmailSealed() {
+	m.email_sealed = nil
+	m.clearedFields[lead.FieldEmailSealed] = struct{}{}
 }
 
-// CompanyCleared returns if the "company" field was cleared in this mutation.
-func (m *LeadMutation) CompanyCleared() bool {
-	_, ok := m.clearedFields[lead.FieldCompany]
+// EmailSealedCleared returns if the "email_sealed" field was cleared in this mutation.
+func (m *LeadMutation) EmailSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldEmailSealed]
 	return ok
 }
 
-// ResetCompany resets all changes to the "company" field.
-func (m *LeadMutation) ResetCompany() {
-	m.company = nil
-	delete(m.clearedFields, lead.FieldCompany)
+// ResetEmailSealed resets all changes to the "email_sealed" field.
+func (m *LeadMutation) ResetEmailSealed() {
+	m.email_sealed = nil
+	delete(m.clearedFields, lead.FieldEmailSealed)
 }
 
-// SetJobTitle sets the "job_title" field.
-func (m *LeadMutation) SetJobTitle(s string) {
-	m.job_title = &s
+// SetEmailIndex sets the "email_index" field.
+func (m *LeadMutation) SetEmailIndex(i int64) {
+	m.email_index = &i
+	m.addemail_index = nil
 }
 
-// JobTitle returns the value of the "job_title" field in the mutation.
-func (m *LeadMutation) JobTitle() (r string, exists bool) {
-	v := m.job_title
+// EmailIndex returns the value of the "email_index" field in the mutation.
+func (m *LeadMutation) EmailIndex() (r int64, exists bool) {
+	v := m.email_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldJobTitle returns the old "job_title" field's value of the Lead entity.
+// OldEmailIndex returns the old "email_index" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldJobTitle(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldEmailIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldJobTitle is only allowed on UpdateOne operations")
+		return v, errors.New("OldEmailIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldJobTitle requires an ID field in the mutation")
+		return v, errors.New("OldEmailIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldJobTitle: %w", err)
+		return v, fmt.Errorf("querying old value for OldEmailIndex: %w", err)
 	}
-	return oldValue.JobTitle, nil
+	return oldValue.EmailIndex, nil
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (m *LeadMutation) ClearJobTitle() {
-	m.job_title = nil
-	m.clearedFields[lead.FieldJobTitle] = struct{}{}
+// AddEmailIndex adds i to the "email_index" field.
+func (m *LeadMutation) AddEmailIndex(i int64) {
+	if m.addemail_index != nil {
+		*m.addemail_index += i
+	} else {
+		m.addemail_index = &i
+	}
 }
 
-// JobTitleCleared returns if the "job_title" field was cleared in this mutation.
-func (m *LeadMutation) JobTitleCleared() bool {
-	_, ok := m.clearedFields[lead.FieldJobTitle]
+// AddedEmailIndex returns the value that was added to the "email_index" field in this mutation.
+func (m *LeadMutation) AddedEmailIndex() (r int64, exists bool) {
+	v := m.addemail_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearEmailIndex clears the value of the "email_index" field.
+func (m *LeadMutation) ClearEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	m.clearedFields[lead.FieldEmailIndex] = struct{}{}
+}
+
+// EmailIndexCleared returns if the "email_index" field was cleared in this mutation.
+func (m *LeadMutation) EmailIndexCleared() bool {
+	_, ok := m.clearedFields[lead.FieldEmailIndex]
 	return ok
 }
 
-// ResetJobTitle resets all changes to the "job_title" field.
-func (m *LeadMutation) ResetJobTitle() {
-	m.job_title = nil
-	delete(m.clearedFields, lead.FieldJobTitle)
+// ResetEmailIndex resets all changes to the "email_index" field.
+func (m *LeadMutation) ResetEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	delete(m.clearedFields, lead.FieldEmailIndex)
+}
+
+// SetPhoneSealed sets the "phone_sealed" field.
+func (m *LeadMutation) SetPhoneSealed(s seal.Cell) {
+	m.phone_sealed = &s
+}
+
+// PhoneSealed returns the value of the "phone_sealed" field in the mutation.
+func (m *LeadMutation) PhoneSealed() (r seal.Cell, exists bool) {
+	v := m.phone_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhoneSealed returns the old "phone_sealed" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldPhoneSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhoneSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhoneSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhoneSealed: %w", err)
+	}
+	return oldValue.PhoneSealed, nil
+}
+
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (m *LeadMutation) ClearPhoneSealed() {
+	m.phone_sealed = nil
+	m.clearedFields[lead.FieldPhoneSealed] = struct{}{}
+}
+
+// PhoneSealedCleared returns if the "phone_sealed" field was cleared in this mutation.
+func (m *LeadMutation) PhoneSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldPhoneSealed]
+	return ok
+}
+
+// ResetPhoneSealed resets all changes to the "phone_sealed" field.
+func (m *LeadMutation) ResetPhoneSealed() {
+	m.phone_sealed = nil
+	delete(m.clearedFields, lead.FieldPhoneSealed)
+}
+
+// SetPhoneIndex sets the "phone_index" field.
+func (m *LeadMutation) SetPhoneIndex(i int64) {
+	m.phone_index = &i
+	m.addphone_index = nil
+}
+
+// PhoneIndex returns the value of the "phone_index" field in the mutation.
+func (m *LeadMutation) PhoneIndex() (r int64, exists bool) {
+	v := m.phone_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhoneIndex returns the old "phone_index" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldPhoneIndex(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhoneIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhoneIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhoneIndex: %w", err)
+	}
+	return oldValue.PhoneIndex, nil
+}
+
+// AddPhoneIndex adds i to the "phone_index" field.
+func (m *LeadMutation) AddPhoneIndex(i int64) {
+	if m.addphone_index != nil {
+		*m.addphone_index += i
+	} else {
+		m.addphone_index = &i
+	}
+}
+
+// AddedPhoneIndex returns the value that was added to the "phone_index" field in this mutation.
+func (m *LeadMutation) AddedPhoneIndex() (r int64, exists bool) {
+	v := m.addphone_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearPhoneIndex clears the value of the "phone_index" field.
+func (m *LeadMutation) ClearPhoneIndex() {
+	m.phone_index = nil
+	m.addphone_index = nil
+	m.clearedFields[lead.FieldPhoneIndex] = struct{}{}
+}
+
+// PhoneIndexCleared returns if the "phone_index" field was cleared in this mutation.
+func (m *LeadMutation) PhoneIndexCleared() bool {
+	_, ok := m.clearedFields[lead.FieldPhoneIndex]
+	return ok
+}
+
+// ResetPhoneIndex resets all changes to the "phone_index" field.
+func (m *LeadMutation) ResetPhoneIndex() {
+	m.phone_index = nil
+	m.addphone_index = nil
+	delete(m.clearedFields, lead.FieldPhoneIndex)
+}
+
+// SetCompanySealed sets the "company_sealed" field.
+func (m *LeadMutation) SetCompanySealed(s seal.Cell) {
+	m.company_sealed = &s
+}
+
+// CompanySealed returns the value of the "company_sealed" field in the mutation.
+func (m *LeadMutation) CompanySealed() (r seal.Cell, exists bool) {
+	v := m.company_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCompanySealed returns the old "company_sealed" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldCompanySealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCompanySealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCompanySealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCompanySealed: %w", err)
+	}
+	return oldValue.CompanySealed, nil
+}
+
+// ClearCompanySealed clears the value of the "company_sealed" field.
+func (m *LeadMutation) ClearCompanySealed() {
+	m.company_sealed = nil
+	m.clearedFields[lead.FieldCompanySealed] = struct{}{}
+}
+
+// CompanySealedCleared returns if the "company_sealed" field was cleared in this mutation.
+func (m *LeadMutation) CompanySealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldCompanySealed]
+	return ok
+}
+
+// ResetCompanySealed resets all changes to the "company_sealed" field.
+func (m *LeadMutation) ResetCompanySealed() {
+	m.company_sealed = nil
+	delete(m.clearedFields, lead.FieldCompanySealed)
+}
+
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (m *LeadMutation) SetJobTitleSealed(s seal.Cell) {
+	m.job_title_sealed = &s
+}
+
+// JobTitleSealed returns the value of the "job_title_sealed" field in the mutation.
+func (m *LeadMutation) JobTitleSealed() (r seal.Cell, exists bool) {
+	v := m.job_title_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldJobTitleSealed returns the old "job_title_sealed" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldJobTitleSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldJobTitleSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldJobTitleSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldJobTitleSealed: %w", err)
+	}
+	return oldValue.JobTitleSealed, nil
+}
+
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (m *LeadMutation) ClearJobTitleSealed() {
+	m.job_title_sealed = nil
+	m.clearedFields[lead.FieldJobTitleSealed] = struct{}{}
+}
+
+// JobTitleSealedCleared returns if the "job_title_sealed" field was cleared in this mutation.
+func (m *LeadMutation) JobTitleSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldJobTitleSealed]
+	return ok
+}
+
+// ResetJobTitleSealed resets all changes to the "job_title_sealed" field.
+func (m *LeadMutation) ResetJobTitleSealed() {
+	m.job_title_sealed = nil
+	delete(m.clearedFields, lead.FieldJobTitleSealed)
 }
 
 // SetCountry sets the "country" field.
@@ -11425,53 +12430,53 @@ func (m *LeadMutation) ResetSource() {
 	delete(m.clearedFields, lead.FieldSource)
 }
 
-// SetNotes sets the "notes" field.
-func (m *LeadMutation) SetNotes(s string) {
-	m.notes = &s
+// SetNotesSealed sets the "notes_sealed" field.
+func (m *LeadMutation) SetNotesSealed(s seal.Cell) {
+	m.notes_sealed = &s
 }
 
-// Notes returns the value of the "notes" field in the mutation.
-func (m *LeadMutation) Notes() (r string, exists bool) {
-	v := m.notes
+// NotesSealed returns the value of the "notes_sealed" field in the mutation.
+func (m *LeadMutation) NotesSealed() (r seal.Cell, exists bool) {
+	v := m.notes_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldNotes returns the old "notes" field's value of the Lead entity.
+// OldNotesSealed returns the old "notes_sealed" field's value of the Lead entity.
 // If the Lead object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *LeadMutation) OldNotes(ctx context.Context) (v *string, err error) {
+func (m *LeadMutation) OldNotesSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldNotes is only allowed on UpdateOne operations")
+		return v, errors.New("OldNotesSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldNotes requires an ID field in the mutation")
+		return v, errors.New("OldNotesSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldNotes: %w", err)
+		return v, fmt.Errorf("querying old value for OldNotesSealed: %w", err)
 	}
-	return oldValue.Notes, nil
+	return oldValue.NotesSealed, nil
 }
 
-// ClearNotes clears the value of the "notes" field.
-func (m *LeadMutation) ClearNotes() {
-	m.notes = nil
-	m.clearedFields[lead.FieldNotes] = struct{}{}
+// ClearNotesSealed clears the value of the "notes_sealed" field.
+func (m *LeadMutation) ClearNotesSealed() {
+	m.notes_sealed = nil
+	m.clearedFields[lead.FieldNotesSealed] = struct{}{}
 }
 
-// NotesCleared returns if the "notes" field was cleared in this mutation.
-func (m *LeadMutation) NotesCleared() bool {
-	_, ok := m.clearedFields[lead.FieldNotes]
+// NotesSealedCleared returns if the "notes_sealed" field was cleared in this mutation.
+func (m *LeadMutation) NotesSealedCleared() bool {
+	_, ok := m.clearedFields[lead.FieldNotesSealed]
 	return ok
 }
 
-// ResetNotes resets all changes to the "notes" field.
-func (m *LeadMutation) ResetNotes() {
-	m.notes = nil
-	delete(m.clearedFields, lead.FieldNotes)
+// ResetNotesSealed resets all changes to the "notes_sealed" field.
+func (m *LeadMutation) ResetNotesSealed() {
+	m.notes_sealed = nil
+	delete(m.clearedFields, lead.FieldNotesSealed)
 }
 
 // SetLastActivityAt sets the "last_activity_at" field.
@@ -11909,7 +12914,7 @@ func (m *LeadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *LeadMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 24)
 	if m.subject_id != nil {
 		fields = append(fields, lead.FieldSubjectID)
 	}
@@ -11922,23 +12927,32 @@ func (m *LeadMutation) Fields() []string {
 	if m.external_id_instance != nil {
 		fields = append(fields, lead.FieldExternalIDInstance)
 	}
-	if m.first_name != nil {
-		fields = append(fields, lead.FieldFirstName)
+	if m.first_name_sealed != nil {
+		fields = append(fields, lead.FieldFirstNameSealed)
 	}
-	if m.last_name != nil {
-		fields = append(fields, lead.FieldLastName)
+	if m.last_name_sealed != nil {
+		fields = append(fields, lead.FieldLastNameSealed)
 	}
-	if m.email != nil {
-		fields = append(fields, lead.FieldEmail)
+	if m.last_name_index != nil {
+		fields = append(fields, lead.FieldLastNameIndex)
 	}
-	if m.phone != nil {
-		fields = append(fields, lead.FieldPhone)
+	if m.email_sealed != nil {
+		fields = append(fields, lead.FieldEmailSealed)
 	}
-	if m.company != nil {
-		fields = append(fields, lead.FieldCompany)
+	if m.email_index != nil {
+		fields = append(fields, lead.FieldEmailIndex)
 	}
-	if m.job_title != nil {
-		fields = append(fields, lead.FieldJobTitle)
+	if m.phone_sealed != nil {
+		fields = append(fields, lead.FieldPhoneSealed)
+	}
+	if m.phone_index != nil {
+		fields = append(fields, lead.FieldPhoneIndex)
+	}
+	if m.company_sealed != nil {
+		fields = append(fields, lead.FieldCompanySealed)
+	}
+	if m.job_title_sealed != nil {
+		fields = append(fields, lead.FieldJobTitleSealed)
 	}
 	if m.country != nil {
 		fields = append(fields, lead.FieldCountry)
@@ -11952,8 +12966,8 @@ func (m *LeadMutation) Fields() []string {
 	if m.source != nil {
 		fields = append(fields, lead.FieldSource)
 	}
-	if m.notes != nil {
-		fields = append(fields, lead.FieldNotes)
+	if m.notes_sealed != nil {
+		fields = append(fields, lead.FieldNotesSealed)
 	}
 	if m.last_activity_at != nil {
 		fields = append(fields, lead.FieldLastActivityAt)
@@ -11989,18 +13003,24 @@ func (m *LeadMutation) Field(name string) (ent.Value, bool) {
 		return m.ExternalID()
 	case lead.FieldExternalIDInstance:
 		return m.ExternalIDInstance()
-	case lead.FieldFirstName:
-		return m.FirstName()
-	case lead.FieldLastName:
-		return m.LastName()
-	case lead.FieldEmail:
-		return m.Email()
-	case lead.FieldPhone:
-		return m.Phone()
-	case lead.FieldCompany:
-		return m.Company()
-	case lead.FieldJobTitle:
-		return m.JobTitle()
+	case lead.FieldFirstNameSealed:
+		return m.FirstNameSealed()
+	case lead.FieldLastNameSealed:
+		return m.LastNameSealed()
+	case lead.FieldLastNameIndex:
+		return m.LastNameIndex()
+	case lead.FieldEmailSealed:
+		return m.EmailSealed()
+	case lead.FieldEmailIndex:
+		return m.EmailIndex()
+	case lead.FieldPhoneSealed:
+		return m.PhoneSealed()
+	case lead.FieldPhoneIndex:
+		return m.PhoneIndex()
+	case lead.FieldCompanySealed:
+		return m.CompanySealed()
+	case lead.FieldJobTitleSealed:
+		return m.JobTitleSealed()
 	case lead.FieldCountry:
 		return m.Country()
 	case lead.FieldRegion:
@@ -12009,8 +13029,8 @@ func (m *LeadMutation) Field(name string) (ent.Value, bool) {
 		return m.Status()
 	case lead.FieldSource:
 		return m.Source()
-	case lead.FieldNotes:
-		return m.Notes()
+	case lead.FieldNotesSealed:
+		return m.NotesSealed()
 	case lead.FieldLastActivityAt:
 		return m.LastActivityAt()
 	case lead.FieldCampaignID:
@@ -12040,18 +13060,24 @@ func (m *LeadMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldExternalID(ctx)
 	case lead.FieldExternalIDInstance:
 		return m.OldExternalIDInstance(ctx)
-	case lead.FieldFirstName:
-		return m.OldFirstName(ctx)
-	case lead.FieldLastName:
-		return m.OldLastName(ctx)
-	case lead.FieldEmail:
-		return m.OldEmail(ctx)
-	case lead.FieldPhone:
-		return m.OldPhone(ctx)
-	case lead.FieldCompany:
-		return m.OldCompany(ctx)
-	case lead.FieldJobTitle:
-		return m.OldJobTitle(ctx)
+	case lead.FieldFirstNameSealed:
+		return m.OldFirstNameSealed(ctx)
+	case lead.FieldLastNameSealed:
+		return m.OldLastNameSealed(ctx)
+	case lead.FieldLastNameIndex:
+		return m.OldLastNameIndex(ctx)
+	case lead.FieldEmailSealed:
+		return m.OldEmailSealed(ctx)
+	case lead.FieldEmailIndex:
+		return m.OldEmailIndex(ctx)
+	case lead.FieldPhoneSealed:
+		return m.OldPhoneSealed(ctx)
+	case lead.FieldPhoneIndex:
+		return m.OldPhoneIndex(ctx)
+	case lead.FieldCompanySealed:
+		return m.OldCompanySealed(ctx)
+	case lead.FieldJobTitleSealed:
+		return m.OldJobTitleSealed(ctx)
 	case lead.FieldCountry:
 		return m.OldCountry(ctx)
 	case lead.FieldRegion:
@@ -12060,8 +13086,8 @@ func (m *LeadMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldStatus(ctx)
 	case lead.FieldSource:
 		return m.OldSource(ctx)
-	case lead.FieldNotes:
-		return m.OldNotes(ctx)
+	case lead.FieldNotesSealed:
+		return m.OldNotesSealed(ctx)
 	case lead.FieldLastActivityAt:
 		return m.OldLastActivityAt(ctx)
 	case lead.FieldCampaignID:
@@ -12111,47 +13137,68 @@ func (m *LeadMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetExternalIDInstance(v)
 		return nil
-	case lead.FieldFirstName:
-		v, ok := value.(string)
+	case lead.FieldFirstNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetFirstName(v)
+		m.SetFirstNameSealed(v)
 		return nil
-	case lead.FieldLastName:
-		v, ok := value.(string)
+	case lead.FieldLastNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetLastName(v)
+		m.SetLastNameSealed(v)
 		return nil
-	case lead.FieldEmail:
-		v, ok := value.(string)
+	case lead.FieldLastNameIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetEmail(v)
+		m.SetLastNameIndex(v)
 		return nil
-	case lead.FieldPhone:
-		v, ok := value.(string)
+	case lead.FieldEmailSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetPhone(v)
+		m.SetEmailSealed(v)
 		return nil
-	case lead.FieldCompany:
-		v, ok := value.(string)
+	case lead.FieldEmailIndex:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetCompany(v)
+		m.SetEmailIndex(v)
 		return nil
-	case lead.FieldJobTitle:
-		v, ok := value.(string)
+	case lead.FieldPhoneSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetJobTitle(v)
+		m.SetPhoneSealed(v)
+		return nil
+	case lead.FieldPhoneIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhoneIndex(v)
+		return nil
+	case lead.FieldCompanySealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCompanySealed(v)
+		return nil
+	case lead.FieldJobTitleSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetJobTitleSealed(v)
 		return nil
 	case lead.FieldCountry:
 		v, ok := value.(string)
@@ -12181,12 +13228,12 @@ func (m *LeadMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSource(v)
 		return nil
-	case lead.FieldNotes:
-		v, ok := value.(string)
+	case lead.FieldNotesSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetNotes(v)
+		m.SetNotesSealed(v)
 		return nil
 	case lead.FieldLastActivityAt:
 		v, ok := value.(time.Time)
@@ -12244,6 +13291,15 @@ func (m *LeadMutation) AddedFields() []string {
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, lead.FieldExternalIDInstance)
 	}
+	if m.addlast_name_index != nil {
+		fields = append(fields, lead.FieldLastNameIndex)
+	}
+	if m.addemail_index != nil {
+		fields = append(fields, lead.FieldEmailIndex)
+	}
+	if m.addphone_index != nil {
+		fields = append(fields, lead.FieldPhoneIndex)
+	}
 	return fields
 }
 
@@ -12256,6 +13312,12 @@ func (m *LeadMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedPrivacyState()
 	case lead.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
+	case lead.FieldLastNameIndex:
+		return m.AddedLastNameIndex()
+	case lead.FieldEmailIndex:
+		return m.AddedEmailIndex()
+	case lead.FieldPhoneIndex:
+		return m.AddedPhoneIndex()
 	}
 	return nil, false
 }
@@ -12279,6 +13341,27 @@ func (m *LeadMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddExternalIDInstance(v)
 		return nil
+	case lead.FieldLastNameIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLastNameIndex(v)
+		return nil
+	case lead.FieldEmailIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEmailIndex(v)
+		return nil
+	case lead.FieldPhoneIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPhoneIndex(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Lead numeric field %s", name)
 }
@@ -12290,23 +13373,32 @@ func (m *LeadMutation) ClearedFields() []string {
 	if m.FieldCleared(lead.FieldExternalID) {
 		fields = append(fields, lead.FieldExternalID)
 	}
-	if m.FieldCleared(lead.FieldFirstName) {
-		fields = append(fields, lead.FieldFirstName)
+	if m.FieldCleared(lead.FieldFirstNameSealed) {
+		fields = append(fields, lead.FieldFirstNameSealed)
 	}
-	if m.FieldCleared(lead.FieldLastName) {
-		fields = append(fields, lead.FieldLastName)
+	if m.FieldCleared(lead.FieldLastNameSealed) {
+		fields = append(fields, lead.FieldLastNameSealed)
 	}
-	if m.FieldCleared(lead.FieldEmail) {
-		fields = append(fields, lead.FieldEmail)
+	if m.FieldCleared(lead.FieldLastNameIndex) {
+		fields = append(fields, lead.FieldLastNameIndex)
 	}
-	if m.FieldCleared(lead.FieldPhone) {
-		fields = append(fields, lead.FieldPhone)
+	if m.FieldCleared(lead.FieldEmailSealed) {
+		fields = append(fields, lead.FieldEmailSealed)
 	}
-	if m.FieldCleared(lead.FieldCompany) {
-		fields = append(fields, lead.FieldCompany)
+	if m.FieldCleared(lead.FieldEmailIndex) {
+		fields = append(fields, lead.FieldEmailIndex)
 	}
-	if m.FieldCleared(lead.FieldJobTitle) {
-		fields = append(fields, lead.FieldJobTitle)
+	if m.FieldCleared(lead.FieldPhoneSealed) {
+		fields = append(fields, lead.FieldPhoneSealed)
+	}
+	if m.FieldCleared(lead.FieldPhoneIndex) {
+		fields = append(fields, lead.FieldPhoneIndex)
+	}
+	if m.FieldCleared(lead.FieldCompanySealed) {
+		fields = append(fields, lead.FieldCompanySealed)
+	}
+	if m.FieldCleared(lead.FieldJobTitleSealed) {
+		fields = append(fields, lead.FieldJobTitleSealed)
 	}
 	if m.FieldCleared(lead.FieldCountry) {
 		fields = append(fields, lead.FieldCountry)
@@ -12320,8 +13412,8 @@ func (m *LeadMutation) ClearedFields() []string {
 	if m.FieldCleared(lead.FieldSource) {
 		fields = append(fields, lead.FieldSource)
 	}
-	if m.FieldCleared(lead.FieldNotes) {
-		fields = append(fields, lead.FieldNotes)
+	if m.FieldCleared(lead.FieldNotesSealed) {
+		fields = append(fields, lead.FieldNotesSealed)
 	}
 	if m.FieldCleared(lead.FieldLastActivityAt) {
 		fields = append(fields, lead.FieldLastActivityAt)
@@ -12355,23 +13447,32 @@ func (m *LeadMutation) ClearField(name string) error {
 	case lead.FieldExternalID:
 		m.ClearExternalID()
 		return nil
-	case lead.FieldFirstName:
-		m.ClearFirstName()
+	case lead.FieldFirstNameSealed:
+		m.ClearFirstNameSealed()
 		return nil
-	case lead.FieldLastName:
-		m.ClearLastName()
+	case lead.FieldLastNameSealed:
+		m.ClearLastNameSealed()
 		return nil
-	case lead.FieldEmail:
-		m.ClearEmail()
+	case lead.FieldLastNameIndex:
+		m.ClearLastNameIndex()
 		return nil
-	case lead.FieldPhone:
-		m.ClearPhone()
+	case lead.FieldEmailSealed:
+		m.ClearEmailSealed()
 		return nil
-	case lead.FieldCompany:
-		m.ClearCompany()
+	case lead.FieldEmailIndex:
+		m.ClearEmailIndex()
 		return nil
-	case lead.FieldJobTitle:
-		m.ClearJobTitle()
+	case lead.FieldPhoneSealed:
+		m.ClearPhoneSealed()
+		return nil
+	case lead.FieldPhoneIndex:
+		m.ClearPhoneIndex()
+		return nil
+	case lead.FieldCompanySealed:
+		m.ClearCompanySealed()
+		return nil
+	case lead.FieldJobTitleSealed:
+		m.ClearJobTitleSealed()
 		return nil
 	case lead.FieldCountry:
 		m.ClearCountry()
@@ -12385,8 +13486,8 @@ func (m *LeadMutation) ClearField(name string) error {
 	case lead.FieldSource:
 		m.ClearSource()
 		return nil
-	case lead.FieldNotes:
-		m.ClearNotes()
+	case lead.FieldNotesSealed:
+		m.ClearNotesSealed()
 		return nil
 	case lead.FieldLastActivityAt:
 		m.ClearLastActivityAt()
@@ -12423,23 +13524,32 @@ func (m *LeadMutation) ResetField(name string) error {
 	case lead.FieldExternalIDInstance:
 		m.ResetExternalIDInstance()
 		return nil
-	case lead.FieldFirstName:
-		m.ResetFirstName()
+	case lead.FieldFirstNameSealed:
+		m.ResetFirstNameSealed()
 		return nil
-	case lead.FieldLastName:
-		m.ResetLastName()
+	case lead.FieldLastNameSealed:
+		m.ResetLastNameSealed()
 		return nil
-	case lead.FieldEmail:
-		m.ResetEmail()
+	case lead.FieldLastNameIndex:
+		m.ResetLastNameIndex()
 		return nil
-	case lead.FieldPhone:
-		m.ResetPhone()
+	case lead.FieldEmailSealed:
+		m.ResetEmailSealed()
 		return nil
-	case lead.FieldCompany:
-		m.ResetCompany()
+	case lead.FieldEmailIndex:
+		m.ResetEmailIndex()
 		return nil
-	case lead.FieldJobTitle:
-		m.ResetJobTitle()
+	case lead.FieldPhoneSealed:
+		m.ResetPhoneSealed()
+		return nil
+	case lead.FieldPhoneIndex:
+		m.ResetPhoneIndex()
+		return nil
+	case lead.FieldCompanySealed:
+		m.ResetCompanySealed()
+		return nil
+	case lead.FieldJobTitleSealed:
+		m.ResetJobTitleSealed()
 		return nil
 	case lead.FieldCountry:
 		m.ResetCountry()
@@ -12453,8 +13563,8 @@ func (m *LeadMutation) ResetField(name string) error {
 	case lead.FieldSource:
 		m.ResetSource()
 		return nil
-	case lead.FieldNotes:
-		m.ResetNotes()
+	case lead.FieldNotesSealed:
+		m.ResetNotesSealed()
 		return nil
 	case lead.FieldLastActivityAt:
 		m.ResetLastActivityAt()
@@ -12594,7 +13704,8 @@ type NoteMutation struct {
 	op                  Op
 	typ                 string
 	id                  *uuid.UUID
-	body                *string
+	sealed_by           *uuid.UUID
+	body_sealed         *seal.Cell
 	privileged          *bool
 	created_at          *time.Time
 	updated_at          *time.Time
@@ -12716,53 +13827,102 @@ func (m *NoteMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
 	}
 }
 
-// SetBody sets the "body" field.
-func (m *NoteMutation) SetBody(s string) {
-	m.body = &s
+// SetSealedBy sets the "sealed_by" field.
+func (m *NoteMutation) SetSealedBy(u uuid.UUID) {
+	m.sealed_by = &u
 }
 
-// Body returns the value of the "body" field in the mutation.
-func (m *NoteMutation) Body() (r string, exists bool) {
-	v := m.body
+// SealedBy returns the value of the "sealed_by" field in the mutation.
+func (m *NoteMutation) SealedBy() (r uuid.UUID, exists bool) {
+	v := m.sealed_by
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldBody returns the old "body" field's value of the Note entity.
+// OldSealedBy returns the old "sealed_by" field's value of the Note entity.
 // If the Note object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *NoteMutation) OldBody(ctx context.Context) (v *string, err error) {
+func (m *NoteMutation) OldSealedBy(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldBody is only allowed on UpdateOne operations")
+		return v, errors.New("OldSealedBy is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldBody requires an ID field in the mutation")
+		return v, errors.New("OldSealedBy requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldBody: %w", err)
+		return v, fmt.Errorf("querying old value for OldSealedBy: %w", err)
 	}
-	return oldValue.Body, nil
+	return oldValue.SealedBy, nil
 }
 
-// ClearBody clears the value of the "body" field.
-func (m *NoteMutation) ClearBody() {
-	m.body = nil
-	m.clearedFields[note.FieldBody] = struct{}{}
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (m *NoteMutation) ClearSealedBy() {
+	m.sealed_by = nil
+	m.clearedFields[note.FieldSealedBy] = struct{}{}
 }
 
-// BodyCleared returns if the "body" field was cleared in this mutation.
-func (m *NoteMutation) BodyCleared() bool {
-	_, ok := m.clearedFields[note.FieldBody]
+// SealedByCleared returns if the "sealed_by" field was cleared in this mutation.
+func (m *NoteMutation) SealedByCleared() bool {
+	_, ok := m.clearedFields[note.FieldSealedBy]
 	return ok
 }
 
-// ResetBody resets all changes to the "body" field.
-func (m *NoteMutation) ResetBody() {
-	m.body = nil
-	delete(m.clearedFields, note.FieldBody)
+// ResetSealedBy resets all changes to the "sealed_by" field.
+func (m *NoteMutation) ResetSealedBy() {
+	m.sealed_by = nil
+	delete(m.clearedFields, note.FieldSealedBy)
+}
+
+// SetBodySealed sets the "body_sealed" field.
+func (m *NoteMutation) SetBodySealed(s seal.Cell) {
+	m.body_sealed = &s
+}
+
+// BodySealed returns the value of the "body_sealed" field in the mutation.
+func (m *NoteMutation) BodySealed() (r seal.Cell, exists bool) {
+	v := m.body_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBodySealed returns the old "body_sealed" field's value of the Note entity.
+// If the Note object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoteMutation) OldBodySealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBodySealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBodySealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBodySealed: %w", err)
+	}
+	return oldValue.BodySealed, nil
+}
+
+// ClearBodySealed clears the value of the "body_sealed" field.
+func (m *NoteMutation) ClearBodySealed() {
+	m.body_sealed = nil
+	m.clearedFields[note.FieldBodySealed] = struct{}{}
+}
+
+// BodySealedCleared returns if the "body_sealed" field was cleared in this mutation.
+func (m *NoteMutation) BodySealedCleared() bool {
+	_, ok := m.clearedFields[note.FieldBodySealed]
+	return ok
+}
+
+// ResetBodySealed resets all changes to the "body_sealed" field.
+func (m *NoteMutation) ResetBodySealed() {
+	m.body_sealed = nil
+	delete(m.clearedFields, note.FieldBodySealed)
 }
 
 // SetPrivileged sets the "privileged" field.
@@ -13276,9 +14436,12 @@ func (m *NoteMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *NoteMutation) Fields() []string {
-	fields := make([]string, 0, 8)
-	if m.body != nil {
-		fields = append(fields, note.FieldBody)
+	fields := make([]string, 0, 9)
+	if m.sealed_by != nil {
+		fields = append(fields, note.FieldSealedBy)
+	}
+	if m.body_sealed != nil {
+		fields = append(fields, note.FieldBodySealed)
 	}
 	if m.privileged != nil {
 		fields = append(fields, note.FieldPrivileged)
@@ -13309,8 +14472,10 @@ func (m *NoteMutation) Fields() []string {
 // schema.
 func (m *NoteMutation) Field(name string) (ent.Value, bool) {
 	switch name {
-	case note.FieldBody:
-		return m.Body()
+	case note.FieldSealedBy:
+		return m.SealedBy()
+	case note.FieldBodySealed:
+		return m.BodySealed()
 	case note.FieldPrivileged:
 		return m.Privileged()
 	case note.FieldContactID:
@@ -13334,8 +14499,10 @@ func (m *NoteMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *NoteMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
-	case note.FieldBody:
-		return m.OldBody(ctx)
+	case note.FieldSealedBy:
+		return m.OldSealedBy(ctx)
+	case note.FieldBodySealed:
+		return m.OldBodySealed(ctx)
 	case note.FieldPrivileged:
 		return m.OldPrivileged(ctx)
 	case note.FieldContactID:
@@ -13359,12 +14526,19 @@ func (m *NoteMutation) OldField(ctx context.Context, name string) (ent.Value, er
 // type.
 func (m *NoteMutation) SetField(name string, value ent.Value) error {
 	switch name {
-	case note.FieldBody:
-		v, ok := value.(string)
+	case note.FieldSealedBy:
+		v, ok := value.(uuid.UUID)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetBody(v)
+		m.SetSealedBy(v)
+		return nil
+	case note.FieldBodySealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBodySealed(v)
 		return nil
 	case note.FieldPrivileged:
 		v, ok := value.(bool)
@@ -13445,8 +14619,11 @@ func (m *NoteMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *NoteMutation) ClearedFields() []string {
 	var fields []string
-	if m.FieldCleared(note.FieldBody) {
-		fields = append(fields, note.FieldBody)
+	if m.FieldCleared(note.FieldSealedBy) {
+		fields = append(fields, note.FieldSealedBy)
+	}
+	if m.FieldCleared(note.FieldBodySealed) {
+		fields = append(fields, note.FieldBodySealed)
 	}
 	if m.FieldCleared(note.FieldContactID) {
 		fields = append(fields, note.FieldContactID)
@@ -13477,8 +14654,11 @@ func (m *NoteMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *NoteMutation) ClearField(name string) error {
 	switch name {
-	case note.FieldBody:
-		m.ClearBody()
+	case note.FieldSealedBy:
+		m.ClearSealedBy()
+		return nil
+	case note.FieldBodySealed:
+		m.ClearBodySealed()
 		return nil
 	case note.FieldContactID:
 		m.ClearContactID()
@@ -13503,8 +14683,11 @@ func (m *NoteMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *NoteMutation) ResetField(name string) error {
 	switch name {
-	case note.FieldBody:
-		m.ResetBody()
+	case note.FieldSealedBy:
+		m.ResetSealedBy()
+		return nil
+	case note.FieldBodySealed:
+		m.ResetBodySealed()
 		return nil
 	case note.FieldPrivileged:
 		m.ResetPrivileged()
@@ -14597,8 +15780,9 @@ type TaskMutation struct {
 	op                   Op
 	typ                  string
 	id                   *uuid.UUID
-	title                *string
-	details              *string
+	sealed_by            *uuid.UUID
+	title_sealed         *seal.Cell
+	details_sealed       *seal.Cell
 	priority             *task.Priority
 	due_on               *time.Time
 	completed_at         *time.Time
@@ -14719,102 +15903,151 @@ func (m *TaskMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
 	}
 }
 
-// SetTitle sets the "title" field.
-func (m *TaskMutation) SetTitle(s string) {
-	m.title = &s
+// SetSealedBy sets the "sealed_by" field.
+func (m *TaskMutation) SetSealedBy(u uuid.UUID) {
+	m.sealed_by = &u
 }
 
-// Title returns the value of the "title" field in the mutation.
-func (m *TaskMutation) Title() (r string, exists bool) {
-	v := m.title
+// SealedBy returns the value of the "sealed_by" field in the mutation.
+func (m *TaskMutation) SealedBy() (r uuid.UUID, exists bool) {
+	v := m.sealed_by
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldTitle returns the old "title" field's value of the Task entity.
+// OldSealedBy returns the old "sealed_by" field's value of the Task entity.
 // If the Task object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TaskMutation) OldTitle(ctx context.Context) (v *string, err error) {
+func (m *TaskMutation) OldSealedBy(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTitle is only allowed on UpdateOne operations")
+		return v, errors.New("OldSealedBy is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTitle requires an ID field in the mutation")
+		return v, errors.New("OldSealedBy requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTitle: %w", err)
+		return v, fmt.Errorf("querying old value for OldSealedBy: %w", err)
 	}
-	return oldValue.Title, nil
+	return oldValue.SealedBy, nil
 }
 
-// ClearTitle clears the value of the "title" field.
-func (m *TaskMutation) ClearTitle() {
-	m.title = nil
-	m.clearedFields[task.FieldTitle] = struct{}{}
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (m *TaskMutation) ClearSealedBy() {
+	m.sealed_by = nil
+	m.clearedFields[task.FieldSealedBy] = struct{}{}
 }
 
-// TitleCleared returns if the "title" field was cleared in this mutation.
-func (m *TaskMutation) TitleCleared() bool {
-	_, ok := m.clearedFields[task.FieldTitle]
+// SealedByCleared returns if the "sealed_by" field was cleared in this mutation.
+func (m *TaskMutation) SealedByCleared() bool {
+	_, ok := m.clearedFields[task.FieldSealedBy]
 	return ok
 }
 
-// ResetTitle resets all changes to the "title" field.
-func (m *TaskMutation) ResetTitle() {
-	m.title = nil
-	delete(m.clearedFields, task.FieldTitle)
+// ResetSealedBy resets all changes to the "sealed_by" field.
+func (m *TaskMutation) ResetSealedBy() {
+	m.sealed_by = nil
+	delete(m.clearedFields, task.FieldSealedBy)
 }
 
-// SetDetails sets the "details" field.
-func (m *TaskMutation) SetDetails(s string) {
-	m.details = &s
+// SetTitleSealed sets the "title_sealed" field.
+func (m *TaskMutation) SetTitleSealed(s seal.Cell) {
+	m.title_sealed = &s
 }
 
-// Details returns the value of the "details" field in the mutation.
-func (m *TaskMutation) Details() (r string, exists bool) {
-	v := m.details
+// TitleSealed returns the value of the "title_sealed" field in the mutation.
+func (m *TaskMutation) TitleSealed() (r seal.Cell, exists bool) {
+	v := m.title_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldDetails returns the old "details" field's value of the Task entity.
+// OldTitleSealed returns the old "title_sealed" field's value of the Task entity.
 // If the Task object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TaskMutation) OldDetails(ctx context.Context) (v *string, err error) {
+func (m *TaskMutation) OldTitleSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldDetails is only allowed on UpdateOne operations")
+		return v, errors.New("OldTitleSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldDetails requires an ID field in the mutation")
+		return v, errors.New("OldTitleSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldDetails: %w", err)
+		return v, fmt.Errorf("querying old value for OldTitleSealed: %w", err)
 	}
-	return oldValue.Details, nil
+	return oldValue.TitleSealed, nil
 }
 
-// ClearDetails clears the value of the "details" field.
-func (m *TaskMutation) ClearDetails() {
-	m.details = nil
-	m.clearedFields[task.FieldDetails] = struct{}{}
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (m *TaskMutation) ClearTitleSealed() {
+	m.title_sealed = nil
+	m.clearedFields[task.FieldTitleSealed] = struct{}{}
 }
 
-// DetailsCleared returns if the "details" field was cleared in this mutation.
-func (m *TaskMutation) DetailsCleared() bool {
-	_, ok := m.clearedFields[task.FieldDetails]
+// TitleSealedCleared returns if the "title_sealed" field was cleared in this mutation.
+func (m *TaskMutation) TitleSealedCleared() bool {
+	_, ok := m.clearedFields[task.FieldTitleSealed]
 	return ok
 }
 
-// ResetDetails resets all changes to the "details" field.
-func (m *TaskMutation) ResetDetails() {
-	m.details = nil
-	delete(m.clearedFields, task.FieldDetails)
+// ResetTitleSealed resets all changes to the "title_sealed" field.
+func (m *TaskMutation) ResetTitleSealed() {
+	m.title_sealed = nil
+	delete(m.clearedFields, task.FieldTitleSealed)
+}
+
+// SetDetailsSealed sets the "details_sealed" field.
+func (m *TaskMutation) SetDetailsSealed(s seal.Cell) {
+	m.details_sealed = &s
+}
+
+// DetailsSealed returns the value of the "details_sealed" field in the mutation.
+func (m *TaskMutation) DetailsSealed() (r seal.Cell, exists bool) {
+	v := m.details_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDetailsSealed returns the old "details_sealed" field's value of the Task entity.
+// If the Task object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TaskMutation) OldDetailsSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDetailsSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDetailsSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDetailsSealed: %w", err)
+	}
+	return oldValue.DetailsSealed, nil
+}
+
+// ClearDetailsSealed clears the value of the "details_sealed" field.
+func (m *TaskMutation) ClearDetailsSealed() {
+	m.details_sealed = nil
+	m.clearedFields[task.FieldDetailsSealed] = struct{}{}
+}
+
+// DetailsSealedCleared returns if the "details_sealed" field was cleared in this mutation.
+func (m *TaskMutation) DetailsSealedCleared() bool {
+	_, ok := m.clearedFields[task.FieldDetailsSealed]
+	return ok
+}
+
+// ResetDetailsSealed resets all changes to the "details_sealed" field.
+func (m *TaskMutation) ResetDetailsSealed() {
+	m.details_sealed = nil
+	delete(m.clearedFields, task.FieldDetailsSealed)
 }
 
 // SetPriority sets the "priority" field.
@@ -15288,12 +16521,15 @@ func (m *TaskMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TaskMutation) Fields() []string {
-	fields := make([]string, 0, 9)
-	if m.title != nil {
-		fields = append(fields, task.FieldTitle)
+	fields := make([]string, 0, 10)
+	if m.sealed_by != nil {
+		fields = append(fields, task.FieldSealedBy)
 	}
-	if m.details != nil {
-		fields = append(fields, task.FieldDetails)
+	if m.title_sealed != nil {
+		fields = append(fields, task.FieldTitleSealed)
+	}
+	if m.details_sealed != nil {
+		fields = append(fields, task.FieldDetailsSealed)
 	}
 	if m.priority != nil {
 		fields = append(fields, task.FieldPriority)
@@ -15324,10 +16560,12 @@ func (m *TaskMutation) Fields() []string {
 // schema.
 func (m *TaskMutation) Field(name string) (ent.Value, bool) {
 	switch name {
-	case task.FieldTitle:
-		return m.Title()
-	case task.FieldDetails:
-		return m.Details()
+	case task.FieldSealedBy:
+		return m.SealedBy()
+	case task.FieldTitleSealed:
+		return m.TitleSealed()
+	case task.FieldDetailsSealed:
+		return m.DetailsSealed()
 	case task.FieldPriority:
 		return m.Priority()
 	case task.FieldDueOn:
@@ -15351,10 +16589,12 @@ func (m *TaskMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *TaskMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
-	case task.FieldTitle:
-		return m.OldTitle(ctx)
-	case task.FieldDetails:
-		return m.OldDetails(ctx)
+	case task.FieldSealedBy:
+		return m.OldSealedBy(ctx)
+	case task.FieldTitleSealed:
+		return m.OldTitleSealed(ctx)
+	case task.FieldDetailsSealed:
+		return m.OldDetailsSealed(ctx)
 	case task.FieldPriority:
 		return m.OldPriority(ctx)
 	case task.FieldDueOn:
@@ -15378,19 +16618,26 @@ func (m *TaskMutation) OldField(ctx context.Context, name string) (ent.Value, er
 // type.
 func (m *TaskMutation) SetField(name string, value ent.Value) error {
 	switch name {
-	case task.FieldTitle:
-		v, ok := value.(string)
+	case task.FieldSealedBy:
+		v, ok := value.(uuid.UUID)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetTitle(v)
+		m.SetSealedBy(v)
 		return nil
-	case task.FieldDetails:
-		v, ok := value.(string)
+	case task.FieldTitleSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetDetails(v)
+		m.SetTitleSealed(v)
+		return nil
+	case task.FieldDetailsSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDetailsSealed(v)
 		return nil
 	case task.FieldPriority:
 		v, ok := value.(task.Priority)
@@ -15471,11 +16718,14 @@ func (m *TaskMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *TaskMutation) ClearedFields() []string {
 	var fields []string
-	if m.FieldCleared(task.FieldTitle) {
-		fields = append(fields, task.FieldTitle)
+	if m.FieldCleared(task.FieldSealedBy) {
+		fields = append(fields, task.FieldSealedBy)
 	}
-	if m.FieldCleared(task.FieldDetails) {
-		fields = append(fields, task.FieldDetails)
+	if m.FieldCleared(task.FieldTitleSealed) {
+		fields = append(fields, task.FieldTitleSealed)
+	}
+	if m.FieldCleared(task.FieldDetailsSealed) {
+		fields = append(fields, task.FieldDetailsSealed)
 	}
 	if m.FieldCleared(task.FieldDueOn) {
 		fields = append(fields, task.FieldDueOn)
@@ -15506,11 +16756,14 @@ func (m *TaskMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *TaskMutation) ClearField(name string) error {
 	switch name {
-	case task.FieldTitle:
-		m.ClearTitle()
+	case task.FieldSealedBy:
+		m.ClearSealedBy()
 		return nil
-	case task.FieldDetails:
-		m.ClearDetails()
+	case task.FieldTitleSealed:
+		m.ClearTitleSealed()
+		return nil
+	case task.FieldDetailsSealed:
+		m.ClearDetailsSealed()
 		return nil
 	case task.FieldDueOn:
 		m.ClearDueOn()
@@ -15535,11 +16788,14 @@ func (m *TaskMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *TaskMutation) ResetField(name string) error {
 	switch name {
-	case task.FieldTitle:
-		m.ResetTitle()
+	case task.FieldSealedBy:
+		m.ResetSealedBy()
 		return nil
-	case task.FieldDetails:
-		m.ResetDetails()
+	case task.FieldTitleSealed:
+		m.ResetTitleSealed()
+		return nil
+	case task.FieldDetailsSealed:
+		m.ResetDetailsSealed()
 		return nil
 	case task.FieldPriority:
 		m.ResetPriority()
@@ -16447,12 +17703,13 @@ type TicketMutation struct {
 	op                   Op
 	typ                  string
 	id                   *uuid.UUID
+	sealed_by            *uuid.UUID
 	number               *string
 	number_instance      *int64
 	addnumber_instance   *int64
-	title                *string
-	description          *string
-	resolution           *string
+	title_sealed         *seal.Cell
+	description_sealed   *seal.Cell
+	resolution_sealed    *seal.Cell
 	status               *ticket.Status
 	priority             *ticket.Priority
 	channel              *ticket.Channel
@@ -16580,6 +17837,55 @@ func (m *TicketMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
 	}
 }
 
+// SetSealedBy sets the "sealed_by" field.
+func (m *TicketMutation) SetSealedBy(u uuid.UUID) {
+	m.sealed_by = &u
+}
+
+// SealedBy returns the value of the "sealed_by" field in the mutation.
+func (m *TicketMutation) SealedBy() (r uuid.UUID, exists bool) {
+	v := m.sealed_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSealedBy returns the old "sealed_by" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldSealedBy(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSealedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSealedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSealedBy: %w", err)
+	}
+	return oldValue.SealedBy, nil
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (m *TicketMutation) ClearSealedBy() {
+	m.sealed_by = nil
+	m.clearedFields[ticket.FieldSealedBy] = struct{}{}
+}
+
+// SealedByCleared returns if the "sealed_by" field was cleared in this mutation.
+func (m *TicketMutation) SealedByCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldSealedBy]
+	return ok
+}
+
+// ResetSealedBy resets all changes to the "sealed_by" field.
+func (m *TicketMutation) ResetSealedBy() {
+	m.sealed_by = nil
+	delete(m.clearedFields, ticket.FieldSealedBy)
+}
+
 // SetNumber sets the "number" field.
 func (m *TicketMutation) SetNumber(s string) {
 	m.number = &s
@@ -16685,151 +17991,151 @@ func (m *TicketMutation) ResetNumberInstance() {
 	m.addnumber_instance = nil
 }
 
-// SetTitle sets the "title" field.
-func (m *TicketMutation) SetTitle(s string) {
-	m.title = &s
+// SetTitleSealed sets the "title_sealed" field.
+func (m *TicketMutation) SetTitleSealed(s seal.Cell) {
+	m.title_sealed = &s
 }
 
-// Title returns the value of the "title" field in the mutation.
-func (m *TicketMutation) Title() (r string, exists bool) {
-	v := m.title
+// TitleSealed returns the value of the "title_sealed" field in the mutation.
+func (m *TicketMutation) TitleSealed() (r seal.Cell, exists bool) {
+	v := m.title_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldTitle returns the old "title" field's value of the Ticket entity.
+// OldTitleSealed returns the old "title_sealed" field's value of the Ticket entity.
 // If the Ticket object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldTitle(ctx context.Context) (v *string, err error) {
+func (m *TicketMutation) OldTitleSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTitle is only allowed on UpdateOne operations")
+		return v, errors.New("OldTitleSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTitle requires an ID field in the mutation")
+		return v, errors.New("OldTitleSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTitle: %w", err)
+		return v, fmt.Errorf("querying old value for OldTitleSealed: %w", err)
 	}
-	return oldValue.Title, nil
+	return oldValue.TitleSealed, nil
 }
 
-// ClearTitle clears the value of the "title" field.
-func (m *TicketMutation) ClearTitle() {
-	m.title = nil
-	m.clearedFields[ticket.FieldTitle] = struct{}{}
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (m *TicketMutation) ClearTitleSealed() {
+	m.title_sealed = nil
+	m.clearedFields[ticket.FieldTitleSealed] = struct{}{}
 }
 
-// TitleCleared returns if the "title" field was cleared in this mutation.
-func (m *TicketMutation) TitleCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldTitle]
+// TitleSealedCleared returns if the "title_sealed" field was cleared in this mutation.
+func (m *TicketMutation) TitleSealedCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldTitleSealed]
 	return ok
 }
 
-// ResetTitle resets all changes to the "title" field.
-func (m *TicketMutation) ResetTitle() {
-	m.title = nil
-	delete(m.clearedFields, ticket.FieldTitle)
+// ResetTitleSealed resets all changes to the "title_sealed" field.
+func (m *TicketMutation) ResetTitleSealed() {
+	m.title_sealed = nil
+	delete(m.clearedFields, ticket.FieldTitleSealed)
 }
 
-// SetDescription sets the "description" field.
-func (m *TicketMutation) SetDescription(s string) {
-	m.description = &s
+// SetDescriptionSealed sets the "description_sealed" field.
+func (m *TicketMutation) SetDescriptionSealed(s seal.Cell) {
+	m.description_sealed = &s
 }
 
-// Description returns the value of the "description" field in the mutation.
-func (m *TicketMutation) Description() (r string, exists bool) {
-	v := m.description
+// DescriptionSealed returns the value of the "description_sealed" field in the mutation.
+func (m *TicketMutation) DescriptionSealed() (r seal.Cell, exists bool) {
+	v := m.description_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldDescription returns the old "description" field's value of the Ticket entity.
+// OldDescriptionSealed returns the old "description_sealed" field's value of the Ticket entity.
 // If the Ticket object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldDescription(ctx context.Context) (v *string, err error) {
+func (m *TicketMutation) OldDescriptionSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldDescription is only allowed on UpdateOne operations")
+		return v, errors.New("OldDescriptionSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldDescription requires an ID field in the mutation")
+		return v, errors.New("OldDescriptionSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldDescription: %w", err)
+		return v, fmt.Errorf("querying old value for OldDescriptionSealed: %w", err)
 	}
-	return oldValue.Description, nil
+	return oldValue.DescriptionSealed, nil
 }
 
-// ClearDescription clears the value of the "description" field.
-func (m *TicketMutation) ClearDescription() {
-	m.description = nil
-	m.clearedFields[ticket.FieldDescription] = struct{}{}
+// ClearDescriptionSealed clears the value of the "description_sealed" field.
+func (m *TicketMutation) ClearDescriptionSealed() {
+	m.description_sealed = nil
+	m.clearedFields[ticket.FieldDescriptionSealed] = struct{}{}
 }
 
-// DescriptionCleared returns if the "description" field was cleared in this mutation.
-func (m *TicketMutation) DescriptionCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldDescription]
+// DescriptionSealedCleared returns if the "description_sealed" field was cleared in this mutation.
+func (m *TicketMutation) DescriptionSealedCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldDescriptionSealed]
 	return ok
 }
 
-// ResetDescription resets all changes to the "description" field.
-func (m *TicketMutation) ResetDescription() {
-	m.description = nil
-	delete(m.clearedFields, ticket.FieldDescription)
+// ResetDescriptionSealed resets all changes to the "description_sealed" field.
+func (m *TicketMutation) ResetDescriptionSealed() {
+	m.description_sealed = nil
+	delete(m.clearedFields, ticket.FieldDescriptionSealed)
 }
 
-// SetResolution sets the "resolution" field.
-func (m *TicketMutation) SetResolution(s string) {
-	m.resolution = &s
+// SetResolutionSealed sets the "resolution_sealed" field.
+func (m *TicketMutation) SetResolutionSealed(s seal.Cell) {
+	m.resolution_sealed = &s
 }
 
-// Resolution returns the value of the "resolution" field in the mutation.
-func (m *TicketMutation) Resolution() (r string, exists bool) {
-	v := m.resolution
+// ResolutionSealed returns the value of the "resolution_sealed" field in the mutation.
+func (m *TicketMutation) ResolutionSealed() (r seal.Cell, exists bool) {
+	v := m.resolution_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldResolution returns the old "resolution" field's value of the Ticket entity.
+// OldResolutionSealed returns the old "resolution_sealed" field's value of the Ticket entity.
 // If the Ticket object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldResolution(ctx context.Context) (v *string, err error) {
+func (m *TicketMutation) OldResolutionSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldResolution is only allowed on UpdateOne operations")
+		return v, errors.New("OldResolutionSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldResolution requires an ID field in the mutation")
+		return v, errors.New("OldResolutionSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldResolution: %w", err)
+		return v, fmt.Errorf("querying old value for OldResolutionSealed: %w", err)
 	}
-	return oldValue.Resolution, nil
+	return oldValue.ResolutionSealed, nil
 }
 
-// ClearResolution clears the value of the "resolution" field.
-func (m *TicketMutation) ClearResolution() {
-	m.resolution = nil
-	m.clearedFields[ticket.FieldResolution] = struct{}{}
+// ClearResolutionSealed clears the value of the "resolution_sealed" field.
+func (m *TicketMutation) ClearResolutionSealed() {
+	m.resolution_sealed = nil
+	m.clearedFields[ticket.FieldResolutionSealed] = struct{}{}
 }
 
-// ResolutionCleared returns if the "resolution" field was cleared in this mutation.
-func (m *TicketMutation) ResolutionCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldResolution]
+// ResolutionSealedCleared returns if the "resolution_sealed" field was cleared in this mutation.
+func (m *TicketMutation) ResolutionSealedCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldResolutionSealed]
 	return ok
 }
 
-// ResetResolution resets all changes to the "resolution" field.
-func (m *TicketMutation) ResetResolution() {
-	m.resolution = nil
-	delete(m.clearedFields, ticket.FieldResolution)
+// ResetResolutionSealed resets all changes to the "resolution_sealed" field.
+func (m *TicketMutation) ResetResolutionSealed() {
+	m.resolution_sealed = nil
+	delete(m.clearedFields, ticket.FieldResolutionSealed)
 }
 
 // SetStatus sets the "status" field.
@@ -17570,21 +18876,24 @@ func (m *TicketMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 18)
+	if m.sealed_by != nil {
+		fields = append(fields, ticket.FieldSealedBy)
+	}
 	if m.number != nil {
 		fields = append(fields, ticket.FieldNumber)
 	}
 	if m.number_instance != nil {
 		fields = append(fields, ticket.FieldNumberInstance)
 	}
-	if m.title != nil {
-		fields = append(fields, ticket.FieldTitle)
+	if m.title_sealed != nil {
+		fields = append(fields, ticket.FieldTitleSealed)
 	}
-	if m.description != nil {
-		fields = append(fields, ticket.FieldDescription)
+	if m.description_sealed != nil {
+		fields = append(fields, ticket.FieldDescriptionSealed)
 	}
-	if m.resolution != nil {
-		fields = append(fields, ticket.FieldResolution)
+	if m.resolution_sealed != nil {
+		fields = append(fields, ticket.FieldResolutionSealed)
 	}
 	if m.status != nil {
 		fields = append(fields, ticket.FieldStatus)
@@ -17630,16 +18939,18 @@ func (m *TicketMutation) Fields() []string {
 // schema.
 func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 	switch name {
+	case ticket.FieldSealedBy:
+		return m.SealedBy()
 	case ticket.FieldNumber:
 		return m.Number()
 	case ticket.FieldNumberInstance:
 		return m.NumberInstance()
-	case ticket.FieldTitle:
-		return m.Title()
-	case ticket.FieldDescription:
-		return m.Description()
-	case ticket.FieldResolution:
-		return m.Resolution()
+	case ticket.FieldTitleSealed:
+		return m.TitleSealed()
+	case ticket.FieldDescriptionSealed:
+		return m.DescriptionSealed()
+	case ticket.FieldResolutionSealed:
+		return m.ResolutionSealed()
 	case ticket.FieldStatus:
 		return m.Status()
 	case ticket.FieldPriority:
@@ -17673,16 +18984,18 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 // database failed.
 func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
+	case ticket.FieldSealedBy:
+		return m.OldSealedBy(ctx)
 	case ticket.FieldNumber:
 		return m.OldNumber(ctx)
 	case ticket.FieldNumberInstance:
 		return m.OldNumberInstance(ctx)
-	case ticket.FieldTitle:
-		return m.OldTitle(ctx)
-	case ticket.FieldDescription:
-		return m.OldDescription(ctx)
-	case ticket.FieldResolution:
-		return m.OldResolution(ctx)
+	case ticket.FieldTitleSealed:
+		return m.OldTitleSealed(ctx)
+	case ticket.FieldDescriptionSealed:
+		return m.OldDescriptionSealed(ctx)
+	case ticket.FieldResolutionSealed:
+		return m.OldResolutionSealed(ctx)
 	case ticket.FieldStatus:
 		return m.OldStatus(ctx)
 	case ticket.FieldPriority:
@@ -17716,6 +19029,13 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 // type.
 func (m *TicketMutation) SetField(name string, value ent.Value) error {
 	switch name {
+	case ticket.FieldSealedBy:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSealedBy(v)
+		return nil
 	case ticket.FieldNumber:
 		v, ok := value.(string)
 		if !ok {
@@ -17730,26 +19050,26 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNumberInstance(v)
 		return nil
-	case ticket.FieldTitle:
-		v, ok := value.(string)
+	case ticket.FieldTitleSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetTitle(v)
+		m.SetTitleSealed(v)
 		return nil
-	case ticket.FieldDescription:
-		v, ok := value.(string)
+	case ticket.FieldDescriptionSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetDescription(v)
+		m.SetDescriptionSealed(v)
 		return nil
-	case ticket.FieldResolution:
-		v, ok := value.(string)
+	case ticket.FieldResolutionSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetResolution(v)
+		m.SetResolutionSealed(v)
 		return nil
 	case ticket.FieldStatus:
 		v, ok := value.(ticket.Status)
@@ -17892,17 +19212,20 @@ func (m *TicketMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *TicketMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(ticket.FieldSealedBy) {
+		fields = append(fields, ticket.FieldSealedBy)
+	}
 	if m.FieldCleared(ticket.FieldNumber) {
 		fields = append(fields, ticket.FieldNumber)
 	}
-	if m.FieldCleared(ticket.FieldTitle) {
-		fields = append(fields, ticket.FieldTitle)
+	if m.FieldCleared(ticket.FieldTitleSealed) {
+		fields = append(fields, ticket.FieldTitleSealed)
 	}
-	if m.FieldCleared(ticket.FieldDescription) {
-		fields = append(fields, ticket.FieldDescription)
+	if m.FieldCleared(ticket.FieldDescriptionSealed) {
+		fields = append(fields, ticket.FieldDescriptionSealed)
 	}
-	if m.FieldCleared(ticket.FieldResolution) {
-		fields = append(fields, ticket.FieldResolution)
+	if m.FieldCleared(ticket.FieldResolutionSealed) {
+		fields = append(fields, ticket.FieldResolutionSealed)
 	}
 	if m.FieldCleared(ticket.FieldChannel) {
 		fields = append(fields, ticket.FieldChannel)
@@ -17939,17 +19262,20 @@ func (m *TicketMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *TicketMutation) ClearField(name string) error {
 	switch name {
+	case ticket.FieldSealedBy:
+		m.ClearSealedBy()
+		return nil
 	case ticket.FieldNumber:
 		m.ClearNumber()
 		return nil
-	case ticket.FieldTitle:
-		m.ClearTitle()
+	case ticket.FieldTitleSealed:
+		m.ClearTitleSealed()
 		return nil
-	case ticket.FieldDescription:
-		m.ClearDescription()
+	case ticket.FieldDescriptionSealed:
+		m.ClearDescriptionSealed()
 		return nil
-	case ticket.FieldResolution:
-		m.ClearResolution()
+	case ticket.FieldResolutionSealed:
+		m.ClearResolutionSealed()
 		return nil
 	case ticket.FieldChannel:
 		m.ClearChannel()
@@ -17980,20 +19306,23 @@ func (m *TicketMutation) ClearField(name string) error {
 // It returns an error if the field is not defined in the schema.
 func (m *TicketMutation) ResetField(name string) error {
 	switch name {
+	case ticket.FieldSealedBy:
+		m.ResetSealedBy()
+		return nil
 	case ticket.FieldNumber:
 		m.ResetNumber()
 		return nil
 	case ticket.FieldNumberInstance:
 		m.ResetNumberInstance()
 		return nil
-	case ticket.FieldTitle:
-		m.ResetTitle()
+	case ticket.FieldTitleSealed:
+		m.ResetTitleSealed()
 		return nil
-	case ticket.FieldDescription:
-		m.ResetDescription()
+	case ticket.FieldDescriptionSealed:
+		m.ResetDescriptionSealed()
 		return nil
-	case ticket.FieldResolution:
-		m.ResetResolution()
+	case ticket.FieldResolutionSealed:
+		m.ResetResolutionSealed()
 		return nil
 	case ticket.FieldStatus:
 		m.ResetStatus()
@@ -18175,13 +19504,16 @@ type UserMutation struct {
 	external_id             *string
 	external_id_instance    *int64
 	addexternal_id_instance *int64
-	name                    *string
-	email                   *string
-	phone                   *string
-	job_title               *string
-	hired_on                *time.Time
-	quota                   *int64
-	addquota                *int64
+	name_sealed             *seal.Cell
+	name_index              *int64
+	addname_index           *int64
+	email_sealed            *seal.Cell
+	email_index             *int64
+	addemail_index          *int64
+	phone_sealed            *seal.Cell
+	job_title_sealed        *seal.Cell
+	hired_on_sealed         *seal.Cell
+	quota_sealed            *seal.Cell
 	active                  *bool
 	left_at                 *time.Time
 	last_login_at           *time.Time
@@ -18500,319 +19832,438 @@ func (m *UserMutation) ResetExternalIDInstance() {
 	m.addexternal_id_instance = nil
 }
 
-// SetName sets the "name" field.
-func (m *UserMutation) SetName(s string) {
-	m.name = &s
+// SetNameSealed sets the "name_sealed" field.
+func (m *UserMutation) SetNameSealed(s seal.Cell) {
+	m.name_sealed = &s
 }
 
-// Name returns the value of the "name" field in the mutation.
-func (m *UserMutation) Name() (r string, exists bool) {
-	v := m.name
+// NameSealed returns the value of the "name_sealed" field in the mutation.
+func (m *UserMutation) NameSealed() (r seal.Cell, exists bool) {
+	v := m.name_sealed
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldName returns the old "name" field's value of the User entity.
+// OldNameSealed returns the old "name_sealed" field's value of the User entity.
 // If the User object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldName(ctx context.Context) (v *string, err error) {
+func (m *UserMutation) OldNameSealed(ctx context.Context) (v seal.Cell, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldName is only allowed on UpdateOne operations")
+		return v, errors.New("OldNameSealed is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldName requires an ID field in the mutation")
+		return v, errors.New("OldNameSealed requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldName: %w", err)
+		return v, fmt.Errorf("querying old value for OldNameSealed: %w", err)
 	}
-	return oldValue.Name, nil
+	return oldValue.NameSealed, nil
 }
 
-// ClearName clears the value of the "name" field.
-func (m *UserMutation) ClearName() {
-	m.name = nil
-	m.clearedFields[user.FieldName] = struct{}{}
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (m *UserMutation) ClearNameSealed() {
+	m.name_sealed = nil
+	m.clearedFields[user.FieldNameSealed] = struct{}{}
 }
 
-// NameCleared returns if the "name" field was cleared in this mutation.
-func (m *UserMutation) NameCleared() bool {
-	_, ok := m.clearedFields[user.FieldName]
+// NameSealedCleared returns if the "name_sealed" field was cleared in this mutation.
+func (m *UserMutation) NameSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldNameSealed]
 	return ok
 }
 
-// ResetName resets all changes to the "name" field.
-func (m *UserMutation) ResetName() {
-	m.name = nil
-	delete(m.clearedFields, user.FieldName)
+// ResetNameSealed resets all changes to the "name_sealed" field.
+func (m *UserMutation) ResetNameSealed() {
+	m.name_sealed = nil
+	delete(m.clearedFields, user.FieldNameSealed)
 }
 
-// SetEmail sets the "email" field.
-func (m *UserMutation) SetEmail(s string) {
-	m.email = &s
+// SetNameIndex sets the "name_index" field.
+func (m *UserMutation) SetNameIndex(i int64) {
+	m.name_index = &i
+	m.addname_index = nil
 }
 
-// Email returns the value of the "email" field in the mutation.
-func (m *UserMutation) Email() (r string, exists bool) {
-	v := m.email
+// NameIndex returns the value of the "name_index" field in the mutation.
+func (m *UserMutation) NameIndex() (r int64, exists bool) {
+	v := m.name_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldEmail returns the old "email" field's value of the User entity.
+// OldNameIndex returns the old "name_index" field's value of the User entity.
 // If the User object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldEmail(ctx context.Context) (v *string, err error) {
+func (m *UserMutation) OldNameIndex(ctx context.Context) (v *int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+		return v, errors.New("OldNameIndex is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldEmail requires an ID field in the mutation")
+		return v, errors.New("OldNameIndex requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+		return v, fmt.Errorf("querying old value for OldNameIndex: %w", err)
 	}
-	return oldValue.Email, nil
+	return oldValue.NameIndex, nil
 }
 
-// ClearEmail clears the value of the "email" field.
-func (m *UserMutation) ClearEmail() {
-	m.email = nil
-	m.clearedFields[user.FieldEmail] = struct{}{}
-}
-
-// EmailCleared returns if the "email" field was cleared in this mutation.
-func (m *UserMutation) EmailCleared() bool {
-	_, ok := m.clearedFields[user.FieldEmail]
-	return ok
-}
-
-// ResetEmail resets all changes to the "email" field.
-func (m *UserMutation) ResetEmail() {
-	m.email = nil
-	delete(m.clearedFields, user.FieldEmail)
-}
-
-// SetPhone sets the "phone" field.
-func (m *UserMutation) SetPhone(s string) {
-	m.phone = &s
-}
-
-// Phone returns the value of the "phone" field in the mutation.
-func (m *UserMutation) Phone() (r string, exists bool) {
-	v := m.phone
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldPhone returns the old "phone" field's value of the User entity.
-// If the User object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldPhone(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPhone is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPhone requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPhone: %w", err)
-	}
-	return oldValue.Phone, nil
-}
-
-// ClearPhone clears the value of the "phone" field.
-func (m *UserMutation) ClearPhone() {
-	m.phone = nil
-	m.clearedFields[user.FieldPhone] = struct{}{}
-}
-
-// PhoneCleared returns if the "phone" field was cleared in this mutation.
-func (m *UserMutation) PhoneCleared() bool {
-	_, ok := m.clearedFields[user.FieldPhone]
-	return ok
-}
-
-// ResetPhone resets all changes to the "phone" field.
-func (m *UserMutation) ResetPhone() {
-	m.phone = nil
-	delete(m.clearedFields, user.FieldPhone)
-}
-
-// SetJobTitle sets the "job_title" field.
-func (m *UserMutation) SetJobTitle(s string) {
-	m.job_title = &s
-}
-
-// JobTitle returns the value of the "job_title" field in the mutation.
-func (m *UserMutation) JobTitle() (r string, exists bool) {
-	v := m.job_title
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldJobTitle returns the old "job_title" field's value of the User entity.
-// If the User object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldJobTitle(ctx context.Context) (v *string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldJobTitle is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldJobTitle requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldJobTitle: %w", err)
-	}
-	return oldValue.JobTitle, nil
-}
-
-// ClearJobTitle clears the value of the "job_title" field.
-func (m *UserMutation) ClearJobTitle() {
-	m.job_title = nil
-	m.clearedFields[user.FieldJobTitle] = struct{}{}
-}
-
-// JobTitleCleared returns if the "job_title" field was cleared in this mutation.
-func (m *UserMutation) JobTitleCleared() bool {
-	_, ok := m.clearedFields[user.FieldJobTitle]
-	return ok
-}
-
-// ResetJobTitle resets all changes to the "job_title" field.
-func (m *UserMutation) ResetJobTitle() {
-	m.job_title = nil
-	delete(m.clearedFields, user.FieldJobTitle)
-}
-
-// SetHiredOn sets the "hired_on" field.
-func (m *UserMutation) SetHiredOn(t time.Time) {
-	m.hired_on = &t
-}
-
-// HiredOn returns the value of the "hired_on" field in the mutation.
-func (m *UserMutation) HiredOn() (r time.Time, exists bool) {
-	v := m.hired_on
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldHiredOn returns the old "hired_on" field's value of the User entity.
-// If the User object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldHiredOn(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldHiredOn is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldHiredOn requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldHiredOn: %w", err)
-	}
-	return oldValue.HiredOn, nil
-}
-
-// ClearHiredOn clears the value of the "hired_on" field.
-func (m *UserMutation) ClearHiredOn() {
-	m.hired_on = nil
-	m.clearedFields[user.FieldHiredOn] = struct{}{}
-}
-
-// HiredOnCleared returns if the "hired_on" field was cleared in this mutation.
-func (m *UserMutation) HiredOnCleared() bool {
-	_, ok := m.clearedFields[user.FieldHiredOn]
-	return ok
-}
-
-// ResetHiredOn resets all changes to the "hired_on" field.
-func (m *UserMutation) ResetHiredOn() {
-	m.hired_on = nil
-	delete(m.clearedFields, user.FieldHiredOn)
-}
-
-// SetQuota sets the "quota" field.
-func (m *UserMutation) SetQuota(i int64) {
-	m.quota = &i
-	m.addquota = nil
-}
-
-// Quota returns the value of the "quota" field in the mutation.
-func (m *UserMutation) Quota() (r int64, exists bool) {
-	v := m.quota
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldQuota returns the old "quota" field's value of the User entity.
-// If the User object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *UserMutation) OldQuota(ctx context.Context) (v *int64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldQuota is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldQuota requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldQuota: %w", err)
-	}
-	return oldValue.Quota, nil
-}
-
-// AddQuota adds i to the "quota" field.
-func (m *UserMutation) AddQuota(i int64) {
-	if m.addquota != nil {
-		*m.addquota += i
+// AddNameIndex adds i to the "name_index" field.
+func (m *UserMutation) AddNameIndex(i int64) {
+	if m.addname_index != nil {
+		*m.addname_index += i
 	} else {
-		m.addquota = &i
+		m.addname_index = &i
 	}
 }
 
-// AddedQuota returns the value that was added to the "quota" field in this mutation.
-func (m *UserMutation) AddedQuota() (r int64, exists bool) {
-	v := m.addquota
+// AddedNameIndex returns the value that was added to the "name_index" field in this mutation.
+func (m *UserMutation) AddedNameIndex() (r int64, exists bool) {
+	v := m.addname_index
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// ClearQuota clears the value of the "quota" field.
-func (m *UserMutation) ClearQuota() {
-	m.quota = nil
-	m.addquota = nil
-	m.clearedFields[user.FieldQuota] = struct{}{}
+// ClearNameIndex clears the value of the "name_index" field.
+func (m *UserMutation) ClearNameIndex() {
+	m.name_index = nil
+	m.addname_index = nil
+	m.clearedFields[user.FieldNameIndex] = struct{}{}
 }
 
-// QuotaCleared returns if the "quota" field was cleared in this mutation.
-func (m *UserMutation) QuotaCleared() bool {
-	_, ok := m.clearedFields[user.FieldQuota]
+// NameIndexCleared returns if the "name_index" field was cleared in this mutation.
+func (m *UserMutation) NameIndexCleared() bool {
+	_, ok := m.clearedFields[user.FieldNameIndex]
 	return ok
 }
 
-// ResetQuota resets all changes to the "quota" field.
-func (m *UserMutation) ResetQuota() {
-	m.quota = nil
-	m.addquota = nil
-	delete(m.clearedFields, user.FieldQuota)
+// ResetNameIndex resets all changes to the "name_index" field.
+func (m *UserMutation) ResetNameIndex() {
+	m.name_index = nil
+	m.addname_index = nil
+	delete(m.clearedFields, user.FieldNameIndex)
+}
+
+// SetEmailSealed sets the "email_sealed" field.
+func (m *UserMutation) SetEmailSealed(s seal.Cell) {
+	m.email_sealed = &s
+}
+
+// EmailSealed returns the value of the "email_sealed" field in the mutation.
+func (m *UserMutation) EmailSealed() (r seal.Cell, exists bool) {
+	v := m.email_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmailSealed returns the old "email_sealed" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldEmailSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmailSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmailSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmailSealed: %w", err)
+	}
+	return oldValue.EmailSealed, nil
+}
+
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (m *UserMutation) ClearEmailSealed() {
+	m.email_sealed = nil
+	m.clearedFields[user.FieldEmailSealed] = struct{}{}
+}
+
+// EmailSealedCleared returns if the "email_sealed" field was cleared in this mutation.
+func (m *UserMutation) EmailSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldEmailSealed]
+	return ok
+}
+
+// ResetEmailSealed resets all changes to the "email_sealed" field.
+func (m *UserMutation) ResetEmailSealed() {
+	m.email_sealed = nil
+	delete(m.clearedFields, user.FieldEmailSealed)
+}
+
+// SetEmailIndex sets the "email_index" field.
+func (m *UserMutation) SetEmailIndex(i int64) {
+	m.email_index = &i
+	m.addemail_index = nil
+}
+
+// EmailIndex returns the value of the "email_index" field in the mutation.
+func (m *UserMutation) EmailIndex() (r int64, exists bool) {
+	v := m.email_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmailIndex returns the old "email_index" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldEmailIndex(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmailIndex is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmailIndex requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmailIndex: %w", err)
+	}
+	return oldValue.EmailIndex, nil
+}
+
+// AddEmailIndex adds i to the "email_index" field.
+func (m *UserMutation) AddEmailIndex(i int64) {
+	if m.addemail_index != nil {
+		*m.addemail_index += i
+	} else {
+		m.addemail_index = &i
+	}
+}
+
+// AddedEmailIndex returns the value that was added to the "email_index" field in this mutation.
+func (m *UserMutation) AddedEmailIndex() (r int64, exists bool) {
+	v := m.addemail_index
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearEmailIndex clears the value of the "email_index" field.
+func (m *UserMutation) ClearEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	m.clearedFields[user.FieldEmailIndex] = struct{}{}
+}
+
+// EmailIndexCleared returns if the "email_index" field was cleared in this mutation.
+func (m *UserMutation) EmailIndexCleared() bool {
+	_, ok := m.clearedFields[user.FieldEmailIndex]
+	return ok
+}
+
+// ResetEmailIndex resets all changes to the "email_index" field.
+func (m *UserMutation) ResetEmailIndex() {
+	m.email_index = nil
+	m.addemail_index = nil
+	delete(m.clearedFields, user.FieldEmailIndex)
+}
+
+// SetPhoneSealed sets the "phone_sealed" field.
+func (m *UserMutation) SetPhoneSealed(s seal.Cell) {
+	m.phone_sealed = &s
+}
+
+// PhoneSealed returns the value of the "phone_sealed" field in the mutation.
+func (m *UserMutation) PhoneSealed() (r seal.Cell, exists bool) {
+	v := m.phone_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhoneSealed returns the old "phone_sealed" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPhoneSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhoneSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhoneSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhoneSealed: %w", err)
+	}
+	return oldValue.PhoneSealed, nil
+}
+
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (m *UserMutation) ClearPhoneSealed() {
+	m.phone_sealed = nil
+	m.clearedFields[user.FieldPhoneSealed] = struct{}{}
+}
+
+// PhoneSealedCleared returns if the "phone_sealed" field was cleared in this mutation.
+func (m *UserMutation) PhoneSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldPhoneSealed]
+	return ok
+}
+
+// ResetPhoneSealed resets all changes to the "phone_sealed" field.
+func (m *UserMutation) ResetPhoneSealed() {
+	m.phone_sealed = nil
+	delete(m.clearedFields, user.FieldPhoneSealed)
+}
+
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (m *UserMutation) SetJobTitleSealed(s seal.Cell) {
+	m.job_title_sealed = &s
+}
+
+// JobTitleSealed returns the value of the "job_title_sealed" field in the mutation.
+func (m *UserMutation) JobTitleSealed() (r seal.Cell, exists bool) {
+	v := m.job_title_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldJobTitleSealed returns the old "job_title_sealed" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldJobTitleSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldJobTitleSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldJobTitleSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldJobTitleSealed: %w", err)
+	}
+	return oldValue.JobTitleSealed, nil
+}
+
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (m *UserMutation) ClearJobTitleSealed() {
+	m.job_title_sealed = nil
+	m.clearedFields[user.FieldJobTitleSealed] = struct{}{}
+}
+
+// JobTitleSealedCleared returns if the "job_title_sealed" field was cleared in this mutation.
+func (m *UserMutation) JobTitleSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldJobTitleSealed]
+	return ok
+}
+
+// ResetJobTitleSealed resets all changes to the "job_title_sealed" field.
+func (m *UserMutation) ResetJobTitleSealed() {
+	m.job_title_sealed = nil
+	delete(m.clearedFields, user.FieldJobTitleSealed)
+}
+
+// SetHiredOnSealed sets the "hired_on_sealed" field.
+func (m *UserMutation) SetHiredOnSealed(s seal.Cell) {
+	m.hired_on_sealed = &s
+}
+
+// HiredOnSealed returns the value of the "hired_on_sealed" field in the mutation.
+func (m *UserMutation) HiredOnSealed() (r seal.Cell, exists bool) {
+	v := m.hired_on_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHiredOnSealed returns the old "hired_on_sealed" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldHiredOnSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHiredOnSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHiredOnSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHiredOnSealed: %w", err)
+	}
+	return oldValue.HiredOnSealed, nil
+}
+
+// ClearHiredOnSealed clears the value of the "hired_on_sealed" field.
+func (m *UserMutation) ClearHiredOnSealed() {
+	m.hired_on_sealed = nil
+	m.clearedFields[user.FieldHiredOnSealed] = struct{}{}
+}
+
+// HiredOnSealedCleared returns if the "hired_on_sealed" field was cleared in this mutation.
+func (m *UserMutation) HiredOnSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldHiredOnSealed]
+	return ok
+}
+
+// ResetHiredOnSealed resets all changes to the "hired_on_sealed" field.
+func (m *UserMutation) ResetHiredOnSealed() {
+	m.hired_on_sealed = nil
+	delete(m.clearedFields, user.FieldHiredOnSealed)
+}
+
+// SetQuotaSealed sets the "quota_sealed" field.
+func (m *UserMutation) SetQuotaSealed(s seal.Cell) {
+	m.quota_sealed = &s
+}
+
+// QuotaSealed returns the value of the "quota_sealed" field in the mutation.
+func (m *UserMutation) QuotaSealed() (r seal.Cell, exists bool) {
+	v := m.quota_sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaSealed returns the old "quota_sealed" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldQuotaSealed(ctx context.Context) (v seal.Cell, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaSealed: %w", err)
+	}
+	return oldValue.QuotaSealed, nil
+}
+
+// ClearQuotaSealed clears the value of the "quota_sealed" field.
+func (m *UserMutation) ClearQuotaSealed() {
+	m.quota_sealed = nil
+	m.clearedFields[user.FieldQuotaSealed] = struct{}{}
+}
+
+// QuotaSealedCleared returns if the "quota_sealed" field was cleared in this mutation.
+func (m *UserMutation) QuotaSealedCleared() bool {
+	_, ok := m.clearedFields[user.FieldQuotaSealed]
+	return ok
+}
+
+// ResetQuotaSealed resets all changes to the "quota_sealed" field.
+func (m *UserMutation) ResetQuotaSealed() {
+	m.quota_sealed = nil
+	delete(m.clearedFields, user.FieldQuotaSealed)
 }
 
 // SetActive sets the "active" field.
@@ -19251,7 +20702,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 18)
 	if m.subject_id != nil {
 		fields = append(fields, user.FieldSubjectID)
 	}
@@ -19264,23 +20715,29 @@ func (m *UserMutation) Fields() []string {
 	if m.external_id_instance != nil {
 		fields = append(fields, user.FieldExternalIDInstance)
 	}
-	if m.name != nil {
-		fields = append(fields, user.FieldName)
+	if m.name_sealed != nil {
+		fields = append(fields, user.FieldNameSealed)
 	}
-	if m.email != nil {
-		fields = append(fields, user.FieldEmail)
+	if m.name_index != nil {
+		fields = append(fields, user.FieldNameIndex)
 	}
-	if m.phone != nil {
-		fields = append(fields, user.FieldPhone)
+	if m.email_sealed != nil {
+		fields = append(fields, user.FieldEmailSealed)
 	}
-	if m.job_title != nil {
-		fields = append(fields, user.FieldJobTitle)
+	if m.email_index != nil {
+		fields = append(fields, user.FieldEmailIndex)
 	}
-	if m.hired_on != nil {
-		fields = append(fields, user.FieldHiredOn)
+	if m.phone_sealed != nil {
+		fields = append(fields, user.FieldPhoneSealed)
 	}
-	if m.quota != nil {
-		fields = append(fields, user.FieldQuota)
+	if m.job_title_sealed != nil {
+		fields = append(fields, user.FieldJobTitleSealed)
+	}
+	if m.hired_on_sealed != nil {
+		fields = append(fields, user.FieldHiredOnSealed)
+	}
+	if m.quota_sealed != nil {
+		fields = append(fields, user.FieldQuotaSealed)
 	}
 	if m.active != nil {
 		fields = append(fields, user.FieldActive)
@@ -19316,18 +20773,22 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.ExternalID()
 	case user.FieldExternalIDInstance:
 		return m.ExternalIDInstance()
-	case user.FieldName:
-		return m.Name()
-	case user.FieldEmail:
-		return m.Email()
-	case user.FieldPhone:
-		return m.Phone()
-	case user.FieldJobTitle:
-		return m.JobTitle()
-	case user.FieldHiredOn:
-		return m.HiredOn()
-	case user.FieldQuota:
-		return m.Quota()
+	case user.FieldNameSealed:
+		return m.NameSealed()
+	case user.FieldNameIndex:
+		return m.NameIndex()
+	case user.FieldEmailSealed:
+		return m.EmailSealed()
+	case user.FieldEmailIndex:
+		return m.EmailIndex()
+	case user.FieldPhoneSealed:
+		return m.PhoneSealed()
+	case user.FieldJobTitleSealed:
+		return m.JobTitleSealed()
+	case user.FieldHiredOnSealed:
+		return m.HiredOnSealed()
+	case user.FieldQuotaSealed:
+		return m.QuotaSealed()
 	case user.FieldActive:
 		return m.Active()
 	case user.FieldLeftAt:
@@ -19357,18 +20818,22 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldExternalID(ctx)
 	case user.FieldExternalIDInstance:
 		return m.OldExternalIDInstance(ctx)
-	case user.FieldName:
-		return m.OldName(ctx)
-	case user.FieldEmail:
-		return m.OldEmail(ctx)
-	case user.FieldPhone:
-		return m.OldPhone(ctx)
-	case user.FieldJobTitle:
-		return m.OldJobTitle(ctx)
-	case user.FieldHiredOn:
-		return m.OldHiredOn(ctx)
-	case user.FieldQuota:
-		return m.OldQuota(ctx)
+	case user.FieldNameSealed:
+		return m.OldNameSealed(ctx)
+	case user.FieldNameIndex:
+		return m.OldNameIndex(ctx)
+	case user.FieldEmailSealed:
+		return m.OldEmailSealed(ctx)
+	case user.FieldEmailIndex:
+		return m.OldEmailIndex(ctx)
+	case user.FieldPhoneSealed:
+		return m.OldPhoneSealed(ctx)
+	case user.FieldJobTitleSealed:
+		return m.OldJobTitleSealed(ctx)
+	case user.FieldHiredOnSealed:
+		return m.OldHiredOnSealed(ctx)
+	case user.FieldQuotaSealed:
+		return m.OldQuotaSealed(ctx)
 	case user.FieldActive:
 		return m.OldActive(ctx)
 	case user.FieldLeftAt:
@@ -19418,47 +20883,61 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetExternalIDInstance(v)
 		return nil
-	case user.FieldName:
-		v, ok := value.(string)
+	case user.FieldNameSealed:
+		v, ok := value.(seal.Cell)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetName(v)
+		m.SetNameSealed(v)
 		return nil
-	case user.FieldEmail:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetEmail(v)
-		return nil
-	case user.FieldPhone:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetPhone(v)
-		return nil
-	case user.FieldJobTitle:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetJobTitle(v)
-		return nil
-	case user.FieldHiredOn:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetHiredOn(v)
-		return nil
-	case user.FieldQuota:
+	case user.FieldNameIndex:
 		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetQuota(v)
+		m.SetNameIndex(v)
+		return nil
+	case user.FieldEmailSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmailSealed(v)
+		return nil
+	case user.FieldEmailIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmailIndex(v)
+		return nil
+	case user.FieldPhoneSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhoneSealed(v)
+		return nil
+	case user.FieldJobTitleSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetJobTitleSealed(v)
+		return nil
+	case user.FieldHiredOnSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHiredOnSealed(v)
+		return nil
+	case user.FieldQuotaSealed:
+		v, ok := value.(seal.Cell)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaSealed(v)
 		return nil
 	case user.FieldActive:
 		v, ok := value.(bool)
@@ -19516,8 +20995,11 @@ func (m *UserMutation) AddedFields() []string {
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, user.FieldExternalIDInstance)
 	}
-	if m.addquota != nil {
-		fields = append(fields, user.FieldQuota)
+	if m.addname_index != nil {
+		fields = append(fields, user.FieldNameIndex)
+	}
+	if m.addemail_index != nil {
+		fields = append(fields, user.FieldEmailIndex)
 	}
 	return fields
 }
@@ -19531,8 +21013,10 @@ func (m *UserMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedPrivacyState()
 	case user.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
-	case user.FieldQuota:
-		return m.AddedQuota()
+	case user.FieldNameIndex:
+		return m.AddedNameIndex()
+	case user.FieldEmailIndex:
+		return m.AddedEmailIndex()
 	}
 	return nil, false
 }
@@ -19556,12 +21040,19 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddExternalIDInstance(v)
 		return nil
-	case user.FieldQuota:
+	case user.FieldNameIndex:
 		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.AddQuota(v)
+		m.AddNameIndex(v)
+		return nil
+	case user.FieldEmailIndex:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEmailIndex(v)
 		return nil
 	}
 	return fmt.Errorf("unknown User numeric field %s", name)
@@ -19574,23 +21065,29 @@ func (m *UserMutation) ClearedFields() []string {
 	if m.FieldCleared(user.FieldExternalID) {
 		fields = append(fields, user.FieldExternalID)
 	}
-	if m.FieldCleared(user.FieldName) {
-		fields = append(fields, user.FieldName)
+	if m.FieldCleared(user.FieldNameSealed) {
+		fields = append(fields, user.FieldNameSealed)
 	}
-	if m.FieldCleared(user.FieldEmail) {
-		fields = append(fields, user.FieldEmail)
+	if m.FieldCleared(user.FieldNameIndex) {
+		fields = append(fields, user.FieldNameIndex)
 	}
-	if m.FieldCleared(user.FieldPhone) {
-		fields = append(fields, user.FieldPhone)
+	if m.FieldCleared(user.FieldEmailSealed) {
+		fields = append(fields, user.FieldEmailSealed)
 	}
-	if m.FieldCleared(user.FieldJobTitle) {
-		fields = append(fields, user.FieldJobTitle)
+	if m.FieldCleared(user.FieldEmailIndex) {
+		fields = append(fields, user.FieldEmailIndex)
 	}
-	if m.FieldCleared(user.FieldHiredOn) {
-		fields = append(fields, user.FieldHiredOn)
+	if m.FieldCleared(user.FieldPhoneSealed) {
+		fields = append(fields, user.FieldPhoneSealed)
 	}
-	if m.FieldCleared(user.FieldQuota) {
-		fields = append(fields, user.FieldQuota)
+	if m.FieldCleared(user.FieldJobTitleSealed) {
+		fields = append(fields, user.FieldJobTitleSealed)
+	}
+	if m.FieldCleared(user.FieldHiredOnSealed) {
+		fields = append(fields, user.FieldHiredOnSealed)
+	}
+	if m.FieldCleared(user.FieldQuotaSealed) {
+		fields = append(fields, user.FieldQuotaSealed)
 	}
 	if m.FieldCleared(user.FieldLeftAt) {
 		fields = append(fields, user.FieldLeftAt)
@@ -19621,23 +21118,29 @@ func (m *UserMutation) ClearField(name string) error {
 	case user.FieldExternalID:
 		m.ClearExternalID()
 		return nil
-	case user.FieldName:
-		m.ClearName()
+	case user.FieldNameSealed:
+		m.ClearNameSealed()
 		return nil
-	case user.FieldEmail:
-		m.ClearEmail()
+	case user.FieldNameIndex:
+		m.ClearNameIndex()
 		return nil
-	case user.FieldPhone:
-		m.ClearPhone()
+	case user.FieldEmailSealed:
+		m.ClearEmailSealed()
 		return nil
-	case user.FieldJobTitle:
-		m.ClearJobTitle()
+	case user.FieldEmailIndex:
+		m.ClearEmailIndex()
 		return nil
-	case user.FieldHiredOn:
-		m.ClearHiredOn()
+	case user.FieldPhoneSealed:
+		m.ClearPhoneSealed()
 		return nil
-	case user.FieldQuota:
-		m.ClearQuota()
+	case user.FieldJobTitleSealed:
+		m.ClearJobTitleSealed()
+		return nil
+	case user.FieldHiredOnSealed:
+		m.ClearHiredOnSealed()
+		return nil
+	case user.FieldQuotaSealed:
+		m.ClearQuotaSealed()
 		return nil
 	case user.FieldLeftAt:
 		m.ClearLeftAt()
@@ -19671,23 +21174,29 @@ func (m *UserMutation) ResetField(name string) error {
 	case user.FieldExternalIDInstance:
 		m.ResetExternalIDInstance()
 		return nil
-	case user.FieldName:
-		m.ResetName()
+	case user.FieldNameSealed:
+		m.ResetNameSealed()
 		return nil
-	case user.FieldEmail:
-		m.ResetEmail()
+	case user.FieldNameIndex:
+		m.ResetNameIndex()
 		return nil
-	case user.FieldPhone:
-		m.ResetPhone()
+	case user.FieldEmailSealed:
+		m.ResetEmailSealed()
 		return nil
-	case user.FieldJobTitle:
-		m.ResetJobTitle()
+	case user.FieldEmailIndex:
+		m.ResetEmailIndex()
 		return nil
-	case user.FieldHiredOn:
-		m.ResetHiredOn()
+	case user.FieldPhoneSealed:
+		m.ResetPhoneSealed()
 		return nil
-	case user.FieldQuota:
-		m.ResetQuota()
+	case user.FieldJobTitleSealed:
+		m.ResetJobTitleSealed()
+		return nil
+	case user.FieldHiredOnSealed:
+		m.ResetHiredOnSealed()
+		return nil
+	case user.FieldQuotaSealed:
+		m.ResetQuotaSealed()
 		return nil
 	case user.FieldActive:
 		m.ResetActive()

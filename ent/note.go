@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -21,8 +22,10 @@ type Note struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
-	// Body holds the value of the "body" field.
-	Body *string `json:"-"`
+	// SealedBy holds the value of the "sealed_by" field.
+	SealedBy *uuid.UUID `json:"sealed_by,omitempty"`
+	// BodySealed holds the value of the "body_sealed" field.
+	BodySealed seal.Cell `json:"-"`
 	// Privileged holds the value of the "privileged" field.
 	Privileged bool `json:"privileged,omitempty"`
 	// ContactID holds the value of the "contact_id" field.
@@ -107,12 +110,12 @@ func (*Note) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case note.FieldContactID, note.FieldLeadID, note.FieldDealID, note.FieldAuthorID:
+		case note.FieldSealedBy, note.FieldContactID, note.FieldLeadID, note.FieldDealID, note.FieldAuthorID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case note.FieldBodySealed:
+			values[i] = new(seal.Cell)
 		case note.FieldPrivileged:
 			values[i] = new(sql.NullBool)
-		case note.FieldBody:
-			values[i] = new(sql.NullString)
 		case note.FieldCreatedAt, note.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
 		case note.FieldID:
@@ -138,12 +141,18 @@ func (_m *Note) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.ID = *value
 			}
-		case note.FieldBody:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field body", values[i])
+		case note.FieldSealedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_by", values[i])
 			} else if value.Valid {
-				_m.Body = new(string)
-				*_m.Body = value.String
+				_m.SealedBy = new(uuid.UUID)
+				*_m.SealedBy = *value.S.(*uuid.UUID)
+			}
+		case note.FieldBodySealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field body_sealed", values[i])
+			} else if value != nil {
+				_m.BodySealed = *value
 			}
 		case note.FieldPrivileged:
 			if value, ok := values[i].(*sql.NullBool); !ok {

@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -25,16 +26,30 @@ type NoteCreate struct {
 	hooks    []Hook
 }
 
-// SetBody sets the "body" field.
-func (_c *NoteCreate) SetBody(v string) *NoteCreate {
-	_c.mutation.SetBody(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_c *NoteCreate) SetSealedBy(v uuid.UUID) *NoteCreate {
+	_c.mutation.SetSealedBy(v)
 	return _c
 }
 
-// SetNillableBody sets the "body" field if the given value is not nil.
-func (_c *NoteCreate) SetNillableBody(v *string) *NoteCreate {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_c *NoteCreate) SetNillableSealedBy(v *uuid.UUID) *NoteCreate {
 	if v != nil {
-		_c.SetBody(*v)
+		_c.SetSealedBy(*v)
+	}
+	return _c
+}
+
+// SetBodySealed sets the "body_sealed" field.
+func (_c *NoteCreate) SetBodySealed(v seal.Cell) *NoteCreate {
+	_c.mutation.SetBodySealed(v)
+	return _c
+}
+
+// SetNillableBodySealed sets the "body_sealed" field if the given value is not nil.
+func (_c *NoteCreate) SetNillableBodySealed(v *seal.Cell) *NoteCreate {
+	if v != nil {
+		_c.SetBodySealed(*v)
 	}
 	return _c
 }
@@ -335,9 +350,13 @@ func (_c *NoteCreate) createSpec() (*Note, *sqlgraph.CreateSpec) {
 		_node.ID = id
 		_spec.ID.Value = &id
 	}
-	if value, ok := _c.mutation.Body(); ok {
-		_spec.SetField(note.FieldBody, field.TypeString, value)
-		_node.Body = &value
+	if value, ok := _c.mutation.SealedBy(); ok {
+		_spec.SetField(note.FieldSealedBy, field.TypeUUID, value)
+		_node.SealedBy = &value
+	}
+	if value, ok := _c.mutation.BodySealed(); ok {
+		_spec.SetField(note.FieldBodySealed, field.TypeBytes, value)
+		_node.BodySealed = value
 	}
 	if value, ok := _c.mutation.Privileged(); ok {
 		_spec.SetField(note.FieldPrivileged, field.TypeBool, value)

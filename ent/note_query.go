@@ -408,12 +408,12 @@ func (_q *NoteQuery) WithAuthorEdge(opts ...func(*UserQuery)) *NoteQuery {
 // Example:
 //
 //	var v []struct {
-//		Body string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.Note.Query().
-//		GroupBy(note.FieldBody).
+//		GroupBy(note.FieldSealedBy).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *NoteQuery) GroupBy(field string, fields ...string) *NoteGroupBy {
@@ -431,11 +431,11 @@ func (_q *NoteQuery) GroupBy(field string, fields ...string) *NoteGroupBy {
 // Example:
 //
 //	var v []struct {
-//		Body string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //	}
 //
 //	client.Note.Query().
-//		Select(note.FieldBody).
+//		Select(note.FieldSealedBy).
 //		Scan(ctx, &v)
 func (_q *NoteQuery) Select(fields ...string) *NoteSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)

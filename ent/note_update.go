@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
 )
@@ -33,23 +34,43 @@ func (_u *NoteUpdate) Where(ps ...predicate.Note) *NoteUpdate {
 	return _u
 }
 
-// SetBody sets the "body" field.
-func (_u *NoteUpdate) SetBody(v string) *NoteUpdate {
-	_u.mutation.SetBody(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_u *NoteUpdate) SetSealedBy(v uuid.UUID) *NoteUpdate {
+	_u.mutation.SetSealedBy(v)
 	return _u
 }
 
-// SetNillableBody sets the "body" field if the given value is not nil.
-func (_u *NoteUpdate) SetNillableBody(v *string) *NoteUpdate {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *NoteUpdate) SetNillableSealedBy(v *uuid.UUID) *NoteUpdate {
 	if v != nil {
-		_u.SetBody(*v)
+		_u.SetSealedBy(*v)
 	}
 	return _u
 }
 
-// ClearBody clears the value of the "body" field.
-func (_u *NoteUpdate) ClearBody() *NoteUpdate {
-	_u.mutation.ClearBody()
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *NoteUpdate) ClearSealedBy() *NoteUpdate {
+	_u.mutation.ClearSealedBy()
+	return _u
+}
+
+// SetBodySealed sets the "body_sealed" field.
+func (_u *NoteUpdate) SetBodySealed(v seal.Cell) *NoteUpdate {
+	_u.mutation.SetBodySealed(v)
+	return _u
+}
+
+// SetNillableBodySealed sets the "body_sealed" field if the given value is not nil.
+func (_u *NoteUpdate) SetNillableBodySealed(v *seal.Cell) *NoteUpdate {
+	if v != nil {
+		_u.SetBodySealed(*v)
+	}
+	return _u
+}
+
+// ClearBodySealed clears the value of the "body_sealed" field.
+func (_u *NoteUpdate) ClearBodySealed() *NoteUpdate {
+	_u.mutation.ClearBodySealed()
 	return _u
 }
 
@@ -308,11 +329,17 @@ func (_u *NoteUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
-	if value, ok := _u.mutation.Body(); ok {
-		_spec.SetField(note.FieldBody, field.TypeString, value)
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(note.FieldSealedBy, field.TypeUUID, value)
 	}
-	if _u.mutation.BodyCleared() {
-		_spec.ClearField(note.FieldBody, field.TypeString)
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(note.FieldSealedBy, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.BodySealed(); ok {
+		_spec.SetField(note.FieldBodySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.BodySealedCleared() {
+		_spec.ClearField(note.FieldBodySealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Privileged(); ok {
 		_spec.SetField(note.FieldPrivileged, field.TypeBool, value)
@@ -459,23 +486,43 @@ type NoteUpdateOne struct {
 	mutation *NoteMutation
 }
 
-// SetBody sets the "body" field.
-func (_u *NoteUpdateOne) SetBody(v string) *NoteUpdateOne {
-	_u.mutation.SetBody(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_u *NoteUpdateOne) SetSealedBy(v uuid.UUID) *NoteUpdateOne {
+	_u.mutation.SetSealedBy(v)
 	return _u
 }
 
-// SetNillableBody sets the "body" field if the given value is not nil.
-func (_u *NoteUpdateOne) SetNillableBody(v *string) *NoteUpdateOne {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *NoteUpdateOne) SetNillableSealedBy(v *uuid.UUID) *NoteUpdateOne {
 	if v != nil {
-		_u.SetBody(*v)
+		_u.SetSealedBy(*v)
 	}
 	return _u
 }
 
-// ClearBody clears the value of the "body" field.
-func (_u *NoteUpdateOne) ClearBody() *NoteUpdateOne {
-	_u.mutation.ClearBody()
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *NoteUpdateOne) ClearSealedBy() *NoteUpdateOne {
+	_u.mutation.ClearSealedBy()
+	return _u
+}
+
+// SetBodySealed sets the "body_sealed" field.
+func (_u *NoteUpdateOne) SetBodySealed(v seal.Cell) *NoteUpdateOne {
+	_u.mutation.SetBodySealed(v)
+	return _u
+}
+
+// SetNillableBodySealed sets the "body_sealed" field if the given value is not nil.
+func (_u *NoteUpdateOne) SetNillableBodySealed(v *seal.Cell) *NoteUpdateOne {
+	if v != nil {
+		_u.SetBodySealed(*v)
+	}
+	return _u
+}
+
+// ClearBodySealed clears the value of the "body_sealed" field.
+func (_u *NoteUpdateOne) ClearBodySealed() *NoteUpdateOne {
+	_u.mutation.ClearBodySealed()
 	return _u
 }
 
@@ -764,11 +811,17 @@ func (_u *NoteUpdateOne) sqlSave(ctx context.Context) (_node *Note, err error) {
 			}
 		}
 	}
-	if value, ok := _u.mutation.Body(); ok {
-		_spec.SetField(note.FieldBody, field.TypeString, value)
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(note.FieldSealedBy, field.TypeUUID, value)
 	}
-	if _u.mutation.BodyCleared() {
-		_spec.ClearField(note.FieldBody, field.TypeString)
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(note.FieldSealedBy, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.BodySealed(); ok {
+		_spec.SetField(note.FieldBodySealed, field.TypeBytes, value)
+	}
+	if _u.mutation.BodySealedCleared() {
+		_spec.ClearField(note.FieldBodySealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Privileged(); ok {
 		_spec.SetField(note.FieldPrivileged, field.TypeBool, value)

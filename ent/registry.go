@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/activity"
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
@@ -18,11 +20,11 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
-	"github.com/google/uuid"
 )
 
 // maxBatchValues bounds the parameters of one INSERT: SQLite takes 32,766, PostgreSQL 65,535.
@@ -545,8 +547,8 @@ func inBatches(n, columns int, write func(from, to int) error) error {
 }
 
 // Assign sets one field of a mutation, named by its column, to a plain storage value: string (of enums and texts), int64,
-// float64, bool, time.Time, uuid.UUID, and of JSON columns json.RawMessage or anything encoding/json can write. Nil clears
-// the field. Errors name the field and never the value.
+// float64, bool, time.Time, uuid.UUID, and of JSON columns json.RawMessage or anything encoding/json can write. Of a sealed
+// field the value stays open until the hook has it sealed. Nil clears the field. Errors name the field and never the value.
 func Assign(m Mutation, field string, value any) error {
 	switch m := m.(type) {
 	case *AccountMutation:
@@ -575,6 +577,14 @@ func Assign(m Mutation, field string, value any) error {
 		case activity.FieldDirection:
 			if s, ok := value.(string); ok {
 				value = activity.Direction(s)
+			}
+		case activity.FieldTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case activity.FieldSummarySealed:
+			if value != nil {
+				value = seal.Open(value)
 			}
 		}
 	case *CampaignMutation:
@@ -632,6 +642,62 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case contact.FieldFirstNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldLastNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldBirthdaySealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldEmailSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldPhoneSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldMobileSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldFaxSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldStreetSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldCitySealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldPostalCodeSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldStateSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldJobTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldNotesSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case contact.FieldAccessibilityNeedsSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		case contact.FieldLifecycleStage:
 			if s, ok := value.(string); ok {
 				value = contact.LifecycleStage(s)
@@ -646,9 +712,17 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case deal.FieldNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		case deal.FieldStage:
 			if s, ok := value.(string); ok {
 				value = deal.Stage(s)
+			}
+		case deal.FieldNextStepSealed:
+			if value != nil {
+				value = seal.Open(value)
 			}
 		}
 	case *LeadMutation:
@@ -660,6 +734,30 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case lead.FieldFirstNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case lead.FieldLastNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case lead.FieldEmailSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case lead.FieldPhoneSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case lead.FieldCompanySealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case lead.FieldJobTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		case lead.FieldStatus:
 			if s, ok := value.(string); ok {
 				value = lead.Status(s)
@@ -667,6 +765,10 @@ func Assign(m Mutation, field string, value any) error {
 		case lead.FieldSource:
 			if s, ok := value.(string); ok {
 				value = lead.Source(s)
+			}
+		case lead.FieldNotesSealed:
+			if value != nil {
+				value = seal.Open(value)
 			}
 		}
 	case *NoteMutation:
@@ -678,6 +780,10 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case note.FieldBodySealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		}
 	case *ProductMutation:
 		switch field {
@@ -698,6 +804,14 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case task.FieldTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case task.FieldDetailsSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		case task.FieldPriority:
 			if s, ok := value.(string); ok {
 				value = task.Priority(s)
@@ -722,6 +836,18 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case ticket.FieldTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case ticket.FieldDescriptionSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case ticket.FieldResolutionSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		case ticket.FieldStatus:
 			if s, ok := value.(string); ok {
 				value = ticket.Status(s)
@@ -744,6 +870,30 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
+		case user.FieldNameSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case user.FieldEmailSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case user.FieldPhoneSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case user.FieldJobTitleSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case user.FieldHiredOnSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
+		case user.FieldQuotaSealed:
+			if value != nil {
+				value = seal.Open(value)
+			}
 		}
 	default:
 		return fmt.Errorf("assign %s: %w", field, unknownType(fmt.Sprintf("%T", m)))

@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -20,10 +21,12 @@ type Task struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
-	// Title holds the value of the "title" field.
-	Title *string `json:"-"`
-	// Details holds the value of the "details" field.
-	Details *string `json:"-"`
+	// SealedBy holds the value of the "sealed_by" field.
+	SealedBy *uuid.UUID `json:"sealed_by,omitempty"`
+	// TitleSealed holds the value of the "title_sealed" field.
+	TitleSealed seal.Cell `json:"-"`
+	// DetailsSealed holds the value of the "details_sealed" field.
+	DetailsSealed seal.Cell `json:"-"`
 	// Priority holds the value of the "priority" field.
 	Priority task.Priority `json:"priority,omitempty"`
 	// DueOn holds the value of the "due_on" field.
@@ -95,9 +98,11 @@ func (*Task) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case task.FieldContactID, task.FieldDealID, task.FieldAssigneeID:
+		case task.FieldSealedBy, task.FieldContactID, task.FieldDealID, task.FieldAssigneeID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case task.FieldTitle, task.FieldDetails, task.FieldPriority:
+		case task.FieldTitleSealed, task.FieldDetailsSealed:
+			values[i] = new(seal.Cell)
+		case task.FieldPriority:
 			values[i] = new(sql.NullString)
 		case task.FieldDueOn, task.FieldCompletedAt, task.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -124,19 +129,24 @@ func (_m *Task) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.ID = *value
 			}
-		case task.FieldTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field title", values[i])
+		case task.FieldSealedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_by", values[i])
 			} else if value.Valid {
-				_m.Title = new(string)
-				*_m.Title = value.String
+				_m.SealedBy = new(uuid.UUID)
+				*_m.SealedBy = *value.S.(*uuid.UUID)
 			}
-		case task.FieldDetails:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field details", values[i])
-			} else if value.Valid {
-				_m.Details = new(string)
-				*_m.Details = value.String
+		case task.FieldTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field title_sealed", values[i])
+			} else if value != nil {
+				_m.TitleSealed = *value
+			}
+		case task.FieldDetailsSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field details_sealed", values[i])
+			} else if value != nil {
+				_m.DetailsSealed = *value
 			}
 		case task.FieldPriority:
 			if value, ok := values[i].(*sql.NullString); !ok {

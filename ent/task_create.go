@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -24,30 +25,44 @@ type TaskCreate struct {
 	hooks    []Hook
 }
 
-// SetTitle sets the "title" field.
-func (_c *TaskCreate) SetTitle(v string) *TaskCreate {
-	_c.mutation.SetTitle(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_c *TaskCreate) SetSealedBy(v uuid.UUID) *TaskCreate {
+	_c.mutation.SetSealedBy(v)
 	return _c
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_c *TaskCreate) SetNillableTitle(v *string) *TaskCreate {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_c *TaskCreate) SetNillableSealedBy(v *uuid.UUID) *TaskCreate {
 	if v != nil {
-		_c.SetTitle(*v)
+		_c.SetSealedBy(*v)
 	}
 	return _c
 }
 
-// SetDetails sets the "details" field.
-func (_c *TaskCreate) SetDetails(v string) *TaskCreate {
-	_c.mutation.SetDetails(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_c *TaskCreate) SetTitleSealed(v seal.Cell) *TaskCreate {
+	_c.mutation.SetTitleSealed(v)
 	return _c
 }
 
-// SetNillableDetails sets the "details" field if the given value is not nil.
-func (_c *TaskCreate) SetNillableDetails(v *string) *TaskCreate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_c *TaskCreate) SetNillableTitleSealed(v *seal.Cell) *TaskCreate {
 	if v != nil {
-		_c.SetDetails(*v)
+		_c.SetTitleSealed(*v)
+	}
+	return _c
+}
+
+// SetDetailsSealed sets the "details_sealed" field.
+func (_c *TaskCreate) SetDetailsSealed(v seal.Cell) *TaskCreate {
+	_c.mutation.SetDetailsSealed(v)
+	return _c
+}
+
+// SetNillableDetailsSealed sets the "details_sealed" field if the given value is not nil.
+func (_c *TaskCreate) SetNillableDetailsSealed(v *seal.Cell) *TaskCreate {
+	if v != nil {
+		_c.SetDetailsSealed(*v)
 	}
 	return _c
 }
@@ -327,13 +342,17 @@ func (_c *TaskCreate) createSpec() (*Task, *sqlgraph.CreateSpec) {
 		_node.ID = id
 		_spec.ID.Value = &id
 	}
-	if value, ok := _c.mutation.Title(); ok {
-		_spec.SetField(task.FieldTitle, field.TypeString, value)
-		_node.Title = &value
+	if value, ok := _c.mutation.SealedBy(); ok {
+		_spec.SetField(task.FieldSealedBy, field.TypeUUID, value)
+		_node.SealedBy = &value
 	}
-	if value, ok := _c.mutation.Details(); ok {
-		_spec.SetField(task.FieldDetails, field.TypeString, value)
-		_node.Details = &value
+	if value, ok := _c.mutation.TitleSealed(); ok {
+		_spec.SetField(task.FieldTitleSealed, field.TypeBytes, value)
+		_node.TitleSealed = value
+	}
+	if value, ok := _c.mutation.DetailsSealed(); ok {
+		_spec.SetField(task.FieldDetailsSealed, field.TypeBytes, value)
+		_node.DetailsSealed = value
 	}
 	if value, ok := _c.mutation.Priority(); ok {
 		_spec.SetField(task.FieldPriority, field.TypeEnum, value)

@@ -372,12 +372,12 @@ func (_q *TaskQuery) WithAssigneeEdge(opts ...func(*UserQuery)) *TaskQuery {
 // Example:
 //
 //	var v []struct {
-//		Title string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.Task.Query().
-//		GroupBy(task.FieldTitle).
+//		GroupBy(task.FieldSealedBy).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *TaskQuery) GroupBy(field string, fields ...string) *TaskGroupBy {
@@ -395,11 +395,11 @@ func (_q *TaskQuery) GroupBy(field string, fields ...string) *TaskGroupBy {
 // Example:
 //
 //	var v []struct {
-//		Title string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //	}
 //
 //	client.Task.Query().
-//		Select(task.FieldTitle).
+//		Select(task.FieldSealedBy).
 //		Scan(ctx, &v)
 func (_q *TaskQuery) Select(fields ...string) *TaskSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)

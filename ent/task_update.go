@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -32,43 +33,63 @@ func (_u *TaskUpdate) Where(ps ...predicate.Task) *TaskUpdate {
 	return _u
 }
 
-// SetTitle sets the "title" field.
-func (_u *TaskUpdate) SetTitle(v string) *TaskUpdate {
-	_u.mutation.SetTitle(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_u *TaskUpdate) SetSealedBy(v uuid.UUID) *TaskUpdate {
+	_u.mutation.SetSealedBy(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *TaskUpdate) SetNillableTitle(v *string) *TaskUpdate {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *TaskUpdate) SetNillableSealedBy(v *uuid.UUID) *TaskUpdate {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetSealedBy(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *TaskUpdate) ClearTitle() *TaskUpdate {
-	_u.mutation.ClearTitle()
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *TaskUpdate) ClearSealedBy() *TaskUpdate {
+	_u.mutation.ClearSealedBy()
 	return _u
 }
 
-// SetDetails sets the "details" field.
-func (_u *TaskUpdate) SetDetails(v string) *TaskUpdate {
-	_u.mutation.SetDetails(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *TaskUpdate) SetTitleSealed(v seal.Cell) *TaskUpdate {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableDetails sets the "details" field if the given value is not nil.
-func (_u *TaskUpdate) SetNillableDetails(v *string) *TaskUpdate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *TaskUpdate) SetNillableTitleSealed(v *seal.Cell) *TaskUpdate {
 	if v != nil {
-		_u.SetDetails(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearDetails clears the value of the "details" field.
-func (_u *TaskUpdate) ClearDetails() *TaskUpdate {
-	_u.mutation.ClearDetails()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *TaskUpdate) ClearTitleSealed() *TaskUpdate {
+	_u.mutation.ClearTitleSealed()
+	return _u
+}
+
+// SetDetailsSealed sets the "details_sealed" field.
+func (_u *TaskUpdate) SetDetailsSealed(v seal.Cell) *TaskUpdate {
+	_u.mutation.SetDetailsSealed(v)
+	return _u
+}
+
+// SetNillableDetailsSealed sets the "details_sealed" field if the given value is not nil.
+func (_u *TaskUpdate) SetNillableDetailsSealed(v *seal.Cell) *TaskUpdate {
+	if v != nil {
+		_u.SetDetailsSealed(*v)
+	}
+	return _u
+}
+
+// ClearDetailsSealed clears the value of the "details_sealed" field.
+func (_u *TaskUpdate) ClearDetailsSealed() *TaskUpdate {
+	_u.mutation.ClearDetailsSealed()
 	return _u
 }
 
@@ -315,17 +336,23 @@ func (_u *TaskUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(task.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(task.FieldSealedBy, field.TypeUUID, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(task.FieldTitle, field.TypeString)
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(task.FieldSealedBy, field.TypeUUID)
 	}
-	if value, ok := _u.mutation.Details(); ok {
-		_spec.SetField(task.FieldDetails, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(task.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.DetailsCleared() {
-		_spec.ClearField(task.FieldDetails, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(task.FieldTitleSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.DetailsSealed(); ok {
+		_spec.SetField(task.FieldDetailsSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.DetailsSealedCleared() {
+		_spec.ClearField(task.FieldDetailsSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Priority(); ok {
 		_spec.SetField(task.FieldPriority, field.TypeEnum, value)
@@ -449,43 +476,63 @@ type TaskUpdateOne struct {
 	mutation *TaskMutation
 }
 
-// SetTitle sets the "title" field.
-func (_u *TaskUpdateOne) SetTitle(v string) *TaskUpdateOne {
-	_u.mutation.SetTitle(v)
+// SetSealedBy sets the "sealed_by" field.
+func (_u *TaskUpdateOne) SetSealedBy(v uuid.UUID) *TaskUpdateOne {
+	_u.mutation.SetSealedBy(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *TaskUpdateOne) SetNillableTitle(v *string) *TaskUpdateOne {
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *TaskUpdateOne) SetNillableSealedBy(v *uuid.UUID) *TaskUpdateOne {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetSealedBy(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *TaskUpdateOne) ClearTitle() *TaskUpdateOne {
-	_u.mutation.ClearTitle()
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *TaskUpdateOne) ClearSealedBy() *TaskUpdateOne {
+	_u.mutation.ClearSealedBy()
 	return _u
 }
 
-// SetDetails sets the "details" field.
-func (_u *TaskUpdateOne) SetDetails(v string) *TaskUpdateOne {
-	_u.mutation.SetDetails(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *TaskUpdateOne) SetTitleSealed(v seal.Cell) *TaskUpdateOne {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableDetails sets the "details" field if the given value is not nil.
-func (_u *TaskUpdateOne) SetNillableDetails(v *string) *TaskUpdateOne {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *TaskUpdateOne) SetNillableTitleSealed(v *seal.Cell) *TaskUpdateOne {
 	if v != nil {
-		_u.SetDetails(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearDetails clears the value of the "details" field.
-func (_u *TaskUpdateOne) ClearDetails() *TaskUpdateOne {
-	_u.mutation.ClearDetails()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *TaskUpdateOne) ClearTitleSealed() *TaskUpdateOne {
+	_u.mutation.ClearTitleSealed()
+	return _u
+}
+
+// SetDetailsSealed sets the "details_sealed" field.
+func (_u *TaskUpdateOne) SetDetailsSealed(v seal.Cell) *TaskUpdateOne {
+	_u.mutation.SetDetailsSealed(v)
+	return _u
+}
+
+// SetNillableDetailsSealed sets the "details_sealed" field if the given value is not nil.
+func (_u *TaskUpdateOne) SetNillableDetailsSealed(v *seal.Cell) *TaskUpdateOne {
+	if v != nil {
+		_u.SetDetailsSealed(*v)
+	}
+	return _u
+}
+
+// ClearDetailsSealed clears the value of the "details_sealed" field.
+func (_u *TaskUpdateOne) ClearDetailsSealed() *TaskUpdateOne {
+	_u.mutation.ClearDetailsSealed()
 	return _u
 }
 
@@ -762,17 +809,23 @@ func (_u *TaskUpdateOne) sqlSave(ctx context.Context) (_node *Task, err error) {
 			}
 		}
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(task.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(task.FieldSealedBy, field.TypeUUID, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(task.FieldTitle, field.TypeString)
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(task.FieldSealedBy, field.TypeUUID)
 	}
-	if value, ok := _u.mutation.Details(); ok {
-		_spec.SetField(task.FieldDetails, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(task.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.DetailsCleared() {
-		_spec.ClearField(task.FieldDetails, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(task.FieldTitleSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.DetailsSealed(); ok {
+		_spec.SetField(task.FieldDetailsSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.DetailsSealedCleared() {
+		_spec.ClearField(task.FieldDetailsSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Priority(); ok {
 		_spec.SetField(task.FieldPriority, field.TypeEnum, value)

@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -21,16 +22,18 @@ type Ticket struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
+	// SealedBy holds the value of the "sealed_by" field.
+	SealedBy *uuid.UUID `json:"sealed_by,omitempty"`
 	// Number holds the value of the "number" field.
 	Number *string `json:"-"`
 	// NumberInstance holds the value of the "number_instance" field.
 	NumberInstance int64 `json:"number_instance,omitempty"`
-	// Title holds the value of the "title" field.
-	Title *string `json:"-"`
-	// Description holds the value of the "description" field.
-	Description *string `json:"-"`
-	// Resolution holds the value of the "resolution" field.
-	Resolution *string `json:"-"`
+	// TitleSealed holds the value of the "title_sealed" field.
+	TitleSealed seal.Cell `json:"-"`
+	// DescriptionSealed holds the value of the "description_sealed" field.
+	DescriptionSealed seal.Cell `json:"-"`
+	// ResolutionSealed holds the value of the "resolution_sealed" field.
+	ResolutionSealed seal.Cell `json:"-"`
 	// Status holds the value of the "status" field.
 	Status ticket.Status `json:"status,omitempty"`
 	// Priority holds the value of the "priority" field.
@@ -125,11 +128,13 @@ func (*Ticket) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case ticket.FieldAccountID, ticket.FieldProductID, ticket.FieldAssigneeID:
+		case ticket.FieldSealedBy, ticket.FieldAccountID, ticket.FieldProductID, ticket.FieldAssigneeID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case ticket.FieldTitleSealed, ticket.FieldDescriptionSealed, ticket.FieldResolutionSealed:
+			values[i] = new(seal.Cell)
 		case ticket.FieldNumberInstance, ticket.FieldSatisfaction:
 			values[i] = new(sql.NullInt64)
-		case ticket.FieldNumber, ticket.FieldTitle, ticket.FieldDescription, ticket.FieldResolution, ticket.FieldStatus, ticket.FieldPriority, ticket.FieldChannel:
+		case ticket.FieldNumber, ticket.FieldStatus, ticket.FieldPriority, ticket.FieldChannel:
 			values[i] = new(sql.NullString)
 		case ticket.FieldOpenedAt, ticket.FieldClosedAt, ticket.FieldCreatedAt, ticket.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -156,6 +161,13 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.ID = *value
 			}
+		case ticket.FieldSealedBy:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_by", values[i])
+			} else if value.Valid {
+				_m.SealedBy = new(uuid.UUID)
+				*_m.SealedBy = *value.S.(*uuid.UUID)
+			}
 		case ticket.FieldNumber:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field number", values[i])
@@ -169,26 +181,23 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.NumberInstance = value.Int64
 			}
-		case ticket.FieldTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field title", values[i])
-			} else if value.Valid {
-				_m.Title = new(string)
-				*_m.Title = value.String
+		case ticket.FieldTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field title_sealed", values[i])
+			} else if value != nil {
+				_m.TitleSealed = *value
 			}
-		case ticket.FieldDescription:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field description", values[i])
-			} else if value.Valid {
-				_m.Description = new(string)
-				*_m.Description = value.String
+		case ticket.FieldDescriptionSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field description_sealed", values[i])
+			} else if value != nil {
+				_m.DescriptionSealed = *value
 			}
-		case ticket.FieldResolution:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field resolution", values[i])
-			} else if value.Valid {
-				_m.Resolution = new(string)
-				*_m.Resolution = value.String
+		case ticket.FieldResolutionSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field resolution_sealed", values[i])
+			} else if value != nil {
+				_m.ResolutionSealed = *value
 			}
 		case ticket.FieldStatus:
 			if value, ok := values[i].(*sql.NullString); !ok {

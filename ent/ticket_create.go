@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/account"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -23,6 +24,20 @@ type TicketCreate struct {
 	config
 	mutation *TicketMutation
 	hooks    []Hook
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_c *TicketCreate) SetSealedBy(v uuid.UUID) *TicketCreate {
+	_c.mutation.SetSealedBy(v)
+	return _c
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableSealedBy(v *uuid.UUID) *TicketCreate {
+	if v != nil {
+		_c.SetSealedBy(*v)
+	}
+	return _c
 }
 
 // SetNumber sets the "number" field.
@@ -53,44 +68,44 @@ func (_c *TicketCreate) SetNillableNumberInstance(v *int64) *TicketCreate {
 	return _c
 }
 
-// SetTitle sets the "title" field.
-func (_c *TicketCreate) SetTitle(v string) *TicketCreate {
-	_c.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_c *TicketCreate) SetTitleSealed(v seal.Cell) *TicketCreate {
+	_c.mutation.SetTitleSealed(v)
 	return _c
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableTitle(v *string) *TicketCreate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableTitleSealed(v *seal.Cell) *TicketCreate {
 	if v != nil {
-		_c.SetTitle(*v)
+		_c.SetTitleSealed(*v)
 	}
 	return _c
 }
 
-// SetDescription sets the "description" field.
-func (_c *TicketCreate) SetDescription(v string) *TicketCreate {
-	_c.mutation.SetDescription(v)
+// SetDescriptionSealed sets the "description_sealed" field.
+func (_c *TicketCreate) SetDescriptionSealed(v seal.Cell) *TicketCreate {
+	_c.mutation.SetDescriptionSealed(v)
 	return _c
 }
 
-// SetNillableDescription sets the "description" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableDescription(v *string) *TicketCreate {
+// SetNillableDescriptionSealed sets the "description_sealed" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableDescriptionSealed(v *seal.Cell) *TicketCreate {
 	if v != nil {
-		_c.SetDescription(*v)
+		_c.SetDescriptionSealed(*v)
 	}
 	return _c
 }
 
-// SetResolution sets the "resolution" field.
-func (_c *TicketCreate) SetResolution(v string) *TicketCreate {
-	_c.mutation.SetResolution(v)
+// SetResolutionSealed sets the "resolution_sealed" field.
+func (_c *TicketCreate) SetResolutionSealed(v seal.Cell) *TicketCreate {
+	_c.mutation.SetResolutionSealed(v)
 	return _c
 }
 
-// SetNillableResolution sets the "resolution" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableResolution(v *string) *TicketCreate {
+// SetNillableResolutionSealed sets the "resolution_sealed" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableResolutionSealed(v *seal.Cell) *TicketCreate {
 	if v != nil {
-		_c.SetResolution(*v)
+		_c.SetResolutionSealed(*v)
 	}
 	return _c
 }
@@ -490,6 +505,10 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 		_node.ID = id
 		_spec.ID.Value = &id
 	}
+	if value, ok := _c.mutation.SealedBy(); ok {
+		_spec.SetField(ticket.FieldSealedBy, field.TypeUUID, value)
+		_node.SealedBy = &value
+	}
 	if value, ok := _c.mutation.Number(); ok {
 		_spec.SetField(ticket.FieldNumber, field.TypeString, value)
 		_node.Number = &value
@@ -498,17 +517,17 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticket.FieldNumberInstance, field.TypeInt64, value)
 		_node.NumberInstance = value
 	}
-	if value, ok := _c.mutation.Title(); ok {
-		_spec.SetField(ticket.FieldTitle, field.TypeString, value)
-		_node.Title = &value
+	if value, ok := _c.mutation.TitleSealed(); ok {
+		_spec.SetField(ticket.FieldTitleSealed, field.TypeBytes, value)
+		_node.TitleSealed = value
 	}
-	if value, ok := _c.mutation.Description(); ok {
-		_spec.SetField(ticket.FieldDescription, field.TypeString, value)
-		_node.Description = &value
+	if value, ok := _c.mutation.DescriptionSealed(); ok {
+		_spec.SetField(ticket.FieldDescriptionSealed, field.TypeBytes, value)
+		_node.DescriptionSealed = value
 	}
-	if value, ok := _c.mutation.Resolution(); ok {
-		_spec.SetField(ticket.FieldResolution, field.TypeString, value)
-		_node.Resolution = &value
+	if value, ok := _c.mutation.ResolutionSealed(); ok {
+		_spec.SetField(ticket.FieldResolutionSealed, field.TypeBytes, value)
+		_node.ResolutionSealed = value
 	}
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(ticket.FieldStatus, field.TypeEnum, value)

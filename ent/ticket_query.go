@@ -408,12 +408,12 @@ func (_q *TicketQuery) WithAssigneeEdge(opts ...func(*UserQuery)) *TicketQuery {
 // Example:
 //
 //	var v []struct {
-//		Number string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //		Count int `json:"count,omitempty"`
 //	}
 //
 //	client.Ticket.Query().
-//		GroupBy(ticket.FieldNumber).
+//		GroupBy(ticket.FieldSealedBy).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
 func (_q *TicketQuery) GroupBy(field string, fields ...string) *TicketGroupBy {
@@ -431,11 +431,11 @@ func (_q *TicketQuery) GroupBy(field string, fields ...string) *TicketGroupBy {
 // Example:
 //
 //	var v []struct {
-//		Number string `json:"-"`
+//		SealedBy uuid.UUID `json:"sealed_by,omitempty"`
 //	}
 //
 //	client.Ticket.Query().
-//		Select(ticket.FieldNumber).
+//		Select(ticket.FieldSealedBy).
 //		Scan(ctx, &v)
 func (_q *TicketQuery) Select(fields ...string) *TicketSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -30,6 +31,26 @@ type TicketUpdate struct {
 // Where appends a list predicates to the TicketUpdate builder.
 func (_u *TicketUpdate) Where(ps ...predicate.Ticket) *TicketUpdate {
 	_u.mutation.Where(ps...)
+	return _u
+}
+
+// SetSealedBy sets the "sealed_by" field.
+func (_u *TicketUpdate) SetSealedBy(v uuid.UUID) *TicketUpdate {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableSealedBy(v *uuid.UUID) *TicketUpdate {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *TicketUpdate) ClearSealedBy() *TicketUpdate {
+	_u.mutation.ClearSealedBy()
 	return _u
 }
 
@@ -74,63 +95,63 @@ func (_u *TicketUpdate) AddNumberInstance(v int64) *TicketUpdate {
 	return _u
 }
 
-// SetTitle sets the "title" field.
-func (_u *TicketUpdate) SetTitle(v string) *TicketUpdate {
-	_u.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *TicketUpdate) SetTitleSealed(v seal.Cell) *TicketUpdate {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableTitle(v *string) *TicketUpdate {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableTitleSealed(v *seal.Cell) *TicketUpdate {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *TicketUpdate) ClearTitle() *TicketUpdate {
-	_u.mutation.ClearTitle()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *TicketUpdate) ClearTitleSealed() *TicketUpdate {
+	_u.mutation.ClearTitleSealed()
 	return _u
 }
 
-// SetDescription sets the "description" field.
-func (_u *TicketUpdate) SetDescription(v string) *TicketUpdate {
-	_u.mutation.SetDescription(v)
+// SetDescriptionSealed sets the "description_sealed" field.
+func (_u *TicketUpdate) SetDescriptionSealed(v seal.Cell) *TicketUpdate {
+	_u.mutation.SetDescriptionSealed(v)
 	return _u
 }
 
-// SetNillableDescription sets the "description" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableDescription(v *string) *TicketUpdate {
+// SetNillableDescriptionSealed sets the "description_sealed" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableDescriptionSealed(v *seal.Cell) *TicketUpdate {
 	if v != nil {
-		_u.SetDescription(*v)
+		_u.SetDescriptionSealed(*v)
 	}
 	return _u
 }
 
-// ClearDescription clears the value of the "description" field.
-func (_u *TicketUpdate) ClearDescription() *TicketUpdate {
-	_u.mutation.ClearDescription()
+// ClearDescriptionSealed clears the value of the "description_sealed" field.
+func (_u *TicketUpdate) ClearDescriptionSealed() *TicketUpdate {
+	_u.mutation.ClearDescriptionSealed()
 	return _u
 }
 
-// SetResolution sets the "resolution" field.
-func (_u *TicketUpdate) SetResolution(v string) *TicketUpdate {
-	_u.mutation.SetResolution(v)
+// SetResolutionSealed sets the "resolution_sealed" field.
+func (_u *TicketUpdate) SetResolutionSealed(v seal.Cell) *TicketUpdate {
+	_u.mutation.SetResolutionSealed(v)
 	return _u
 }
 
-// SetNillableResolution sets the "resolution" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableResolution(v *string) *TicketUpdate {
+// SetNillableResolutionSealed sets the "resolution_sealed" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableResolutionSealed(v *seal.Cell) *TicketUpdate {
 	if v != nil {
-		_u.SetResolution(*v)
+		_u.SetResolutionSealed(*v)
 	}
 	return _u
 }
 
-// ClearResolution clears the value of the "resolution" field.
-func (_u *TicketUpdate) ClearResolution() *TicketUpdate {
-	_u.mutation.ClearResolution()
+// ClearResolutionSealed clears the value of the "resolution_sealed" field.
+func (_u *TicketUpdate) ClearResolutionSealed() *TicketUpdate {
+	_u.mutation.ClearResolutionSealed()
 	return _u
 }
 
@@ -496,6 +517,12 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(ticket.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(ticket.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Number(); ok {
 		_spec.SetField(ticket.FieldNumber, field.TypeString, value)
 	}
@@ -508,23 +535,23 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedNumberInstance(); ok {
 		_spec.AddField(ticket.FieldNumberInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(ticket.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(ticket.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(ticket.FieldTitle, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(ticket.FieldTitleSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Description(); ok {
-		_spec.SetField(ticket.FieldDescription, field.TypeString, value)
+	if value, ok := _u.mutation.DescriptionSealed(); ok {
+		_spec.SetField(ticket.FieldDescriptionSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.DescriptionCleared() {
-		_spec.ClearField(ticket.FieldDescription, field.TypeString)
+	if _u.mutation.DescriptionSealedCleared() {
+		_spec.ClearField(ticket.FieldDescriptionSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Resolution(); ok {
-		_spec.SetField(ticket.FieldResolution, field.TypeString, value)
+	if value, ok := _u.mutation.ResolutionSealed(); ok {
+		_spec.SetField(ticket.FieldResolutionSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.ResolutionCleared() {
-		_spec.ClearField(ticket.FieldResolution, field.TypeString)
+	if _u.mutation.ResolutionSealedCleared() {
+		_spec.ClearField(ticket.FieldResolutionSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(ticket.FieldStatus, field.TypeEnum, value)
@@ -698,6 +725,26 @@ type TicketUpdateOne struct {
 	mutation *TicketMutation
 }
 
+// SetSealedBy sets the "sealed_by" field.
+func (_u *TicketUpdateOne) SetSealedBy(v uuid.UUID) *TicketUpdateOne {
+	_u.mutation.SetSealedBy(v)
+	return _u
+}
+
+// SetNillableSealedBy sets the "sealed_by" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableSealedBy(v *uuid.UUID) *TicketUpdateOne {
+	if v != nil {
+		_u.SetSealedBy(*v)
+	}
+	return _u
+}
+
+// ClearSealedBy clears the value of the "sealed_by" field.
+func (_u *TicketUpdateOne) ClearSealedBy() *TicketUpdateOne {
+	_u.mutation.ClearSealedBy()
+	return _u
+}
+
 // SetNumber sets the "number" field.
 func (_u *TicketUpdateOne) SetNumber(v string) *TicketUpdateOne {
 	_u.mutation.SetNumber(v)
@@ -739,63 +786,63 @@ func (_u *TicketUpdateOne) AddNumberInstance(v int64) *TicketUpdateOne {
 	return _u
 }
 
-// SetTitle sets the "title" field.
-func (_u *TicketUpdateOne) SetTitle(v string) *TicketUpdateOne {
-	_u.mutation.SetTitle(v)
+// SetTitleSealed sets the "title_sealed" field.
+func (_u *TicketUpdateOne) SetTitleSealed(v seal.Cell) *TicketUpdateOne {
+	_u.mutation.SetTitleSealed(v)
 	return _u
 }
 
-// SetNillableTitle sets the "title" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableTitle(v *string) *TicketUpdateOne {
+// SetNillableTitleSealed sets the "title_sealed" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableTitleSealed(v *seal.Cell) *TicketUpdateOne {
 	if v != nil {
-		_u.SetTitle(*v)
+		_u.SetTitleSealed(*v)
 	}
 	return _u
 }
 
-// ClearTitle clears the value of the "title" field.
-func (_u *TicketUpdateOne) ClearTitle() *TicketUpdateOne {
-	_u.mutation.ClearTitle()
+// ClearTitleSealed clears the value of the "title_sealed" field.
+func (_u *TicketUpdateOne) ClearTitleSealed() *TicketUpdateOne {
+	_u.mutation.ClearTitleSealed()
 	return _u
 }
 
-// SetDescription sets the "description" field.
-func (_u *TicketUpdateOne) SetDescription(v string) *TicketUpdateOne {
-	_u.mutation.SetDescription(v)
+// SetDescriptionSealed sets the "description_sealed" field.
+func (_u *TicketUpdateOne) SetDescriptionSealed(v seal.Cell) *TicketUpdateOne {
+	_u.mutation.SetDescriptionSealed(v)
 	return _u
 }
 
-// SetNillableDescription sets the "description" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableDescription(v *string) *TicketUpdateOne {
+// SetNillableDescriptionSealed sets the "description_sealed" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableDescriptionSealed(v *seal.Cell) *TicketUpdateOne {
 	if v != nil {
-		_u.SetDescription(*v)
+		_u.SetDescriptionSealed(*v)
 	}
 	return _u
 }
 
-// ClearDescription clears the value of the "description" field.
-func (_u *TicketUpdateOne) ClearDescription() *TicketUpdateOne {
-	_u.mutation.ClearDescription()
+// ClearDescriptionSealed clears the value of the "description_sealed" field.
+func (_u *TicketUpdateOne) ClearDescriptionSealed() *TicketUpdateOne {
+	_u.mutation.ClearDescriptionSealed()
 	return _u
 }
 
-// SetResolution sets the "resolution" field.
-func (_u *TicketUpdateOne) SetResolution(v string) *TicketUpdateOne {
-	_u.mutation.SetResolution(v)
+// SetResolutionSealed sets the "resolution_sealed" field.
+func (_u *TicketUpdateOne) SetResolutionSealed(v seal.Cell) *TicketUpdateOne {
+	_u.mutation.SetResolutionSealed(v)
 	return _u
 }
 
-// SetNillableResolution sets the "resolution" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableResolution(v *string) *TicketUpdateOne {
+// SetNillableResolutionSealed sets the "resolution_sealed" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableResolutionSealed(v *seal.Cell) *TicketUpdateOne {
 	if v != nil {
-		_u.SetResolution(*v)
+		_u.SetResolutionSealed(*v)
 	}
 	return _u
 }
 
-// ClearResolution clears the value of the "resolution" field.
-func (_u *TicketUpdateOne) ClearResolution() *TicketUpdateOne {
-	_u.mutation.ClearResolution()
+// ClearResolutionSealed clears the value of the "resolution_sealed" field.
+func (_u *TicketUpdateOne) ClearResolutionSealed() *TicketUpdateOne {
+	_u.mutation.ClearResolutionSealed()
 	return _u
 }
 
@@ -1191,6 +1238,12 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 			}
 		}
 	}
+	if value, ok := _u.mutation.SealedBy(); ok {
+		_spec.SetField(ticket.FieldSealedBy, field.TypeUUID, value)
+	}
+	if _u.mutation.SealedByCleared() {
+		_spec.ClearField(ticket.FieldSealedBy, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Number(); ok {
 		_spec.SetField(ticket.FieldNumber, field.TypeString, value)
 	}
@@ -1203,23 +1256,23 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	if value, ok := _u.mutation.AddedNumberInstance(); ok {
 		_spec.AddField(ticket.FieldNumberInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Title(); ok {
-		_spec.SetField(ticket.FieldTitle, field.TypeString, value)
+	if value, ok := _u.mutation.TitleSealed(); ok {
+		_spec.SetField(ticket.FieldTitleSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.TitleCleared() {
-		_spec.ClearField(ticket.FieldTitle, field.TypeString)
+	if _u.mutation.TitleSealedCleared() {
+		_spec.ClearField(ticket.FieldTitleSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Description(); ok {
-		_spec.SetField(ticket.FieldDescription, field.TypeString, value)
+	if value, ok := _u.mutation.DescriptionSealed(); ok {
+		_spec.SetField(ticket.FieldDescriptionSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.DescriptionCleared() {
-		_spec.ClearField(ticket.FieldDescription, field.TypeString)
+	if _u.mutation.DescriptionSealedCleared() {
+		_spec.ClearField(ticket.FieldDescriptionSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Resolution(); ok {
-		_spec.SetField(ticket.FieldResolution, field.TypeString, value)
+	if value, ok := _u.mutation.ResolutionSealed(); ok {
+		_spec.SetField(ticket.FieldResolutionSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.ResolutionCleared() {
-		_spec.ClearField(ticket.FieldResolution, field.TypeString)
+	if _u.mutation.ResolutionSealedCleared() {
+		_spec.ClearField(ticket.FieldResolutionSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(ticket.FieldStatus, field.TypeEnum, value)

@@ -8,6 +8,7 @@ import (
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -26,18 +27,22 @@ type User struct {
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
 	ExternalIDInstance int64 `json:"external_id_instance,omitempty"`
-	// Name holds the value of the "name" field.
-	Name *string `json:"-"`
-	// Email holds the value of the "email" field.
-	Email *string `json:"-"`
-	// Phone holds the value of the "phone" field.
-	Phone *string `json:"-"`
-	// JobTitle holds the value of the "job_title" field.
-	JobTitle *string `json:"-"`
-	// HiredOn holds the value of the "hired_on" field.
-	HiredOn *time.Time `json:"-"`
-	// Quota holds the value of the "quota" field.
-	Quota *int64 `json:"-"`
+	// NameSealed holds the value of the "name_sealed" field.
+	NameSealed seal.Cell `json:"-"`
+	// NameIndex holds the value of the "name_index" field.
+	NameIndex *int64 `json:"name_index,omitempty"`
+	// EmailSealed holds the value of the "email_sealed" field.
+	EmailSealed seal.Cell `json:"-"`
+	// EmailIndex holds the value of the "email_index" field.
+	EmailIndex *int64 `json:"email_index,omitempty"`
+	// PhoneSealed holds the value of the "phone_sealed" field.
+	PhoneSealed seal.Cell `json:"-"`
+	// JobTitleSealed holds the value of the "job_title_sealed" field.
+	JobTitleSealed seal.Cell `json:"-"`
+	// HiredOnSealed holds the value of the "hired_on_sealed" field.
+	HiredOnSealed seal.Cell `json:"-"`
+	// QuotaSealed holds the value of the "quota_sealed" field.
+	QuotaSealed seal.Cell `json:"-"`
 	// Active holds the value of the "active" field.
 	Active bool `json:"active,omitempty"`
 	// LeftAt holds the value of the "left_at" field.
@@ -107,13 +112,15 @@ func (*User) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case user.FieldTeamID, user.FieldManagerID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case user.FieldNameSealed, user.FieldEmailSealed, user.FieldPhoneSealed, user.FieldJobTitleSealed, user.FieldHiredOnSealed, user.FieldQuotaSealed:
+			values[i] = new(seal.Cell)
 		case user.FieldActive:
 			values[i] = new(sql.NullBool)
-		case user.FieldPrivacyState, user.FieldExternalIDInstance, user.FieldQuota:
+		case user.FieldPrivacyState, user.FieldExternalIDInstance, user.FieldNameIndex, user.FieldEmailIndex:
 			values[i] = new(sql.NullInt64)
-		case user.FieldExternalID, user.FieldName, user.FieldEmail, user.FieldPhone, user.FieldJobTitle:
+		case user.FieldExternalID:
 			values[i] = new(sql.NullString)
-		case user.FieldHiredOn, user.FieldLeftAt, user.FieldLastLoginAt, user.FieldCreatedAt:
+		case user.FieldLeftAt, user.FieldLastLoginAt, user.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID, user.FieldSubjectID:
 			values[i] = new(uuid.UUID)
@@ -163,47 +170,55 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ExternalIDInstance = value.Int64
 			}
-		case user.FieldName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field name", values[i])
-			} else if value.Valid {
-				_m.Name = new(string)
-				*_m.Name = value.String
+		case user.FieldNameSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field name_sealed", values[i])
+			} else if value != nil {
+				_m.NameSealed = *value
 			}
-		case user.FieldEmail:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field email", values[i])
-			} else if value.Valid {
-				_m.Email = new(string)
-				*_m.Email = value.String
-			}
-		case user.FieldPhone:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field phone", values[i])
-			} else if value.Valid {
-				_m.Phone = new(string)
-				*_m.Phone = value.String
-			}
-		case user.FieldJobTitle:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field job_title", values[i])
-			} else if value.Valid {
-				_m.JobTitle = new(string)
-				*_m.JobTitle = value.String
-			}
-		case user.FieldHiredOn:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field hired_on", values[i])
-			} else if value.Valid {
-				_m.HiredOn = new(time.Time)
-				*_m.HiredOn = value.Time
-			}
-		case user.FieldQuota:
+		case user.FieldNameIndex:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field quota", values[i])
+				return fmt.Errorf("unexpected type %T for field name_index", values[i])
 			} else if value.Valid {
-				_m.Quota = new(int64)
-				*_m.Quota = value.Int64
+				_m.NameIndex = new(int64)
+				*_m.NameIndex = value.Int64
+			}
+		case user.FieldEmailSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field email_sealed", values[i])
+			} else if value != nil {
+				_m.EmailSealed = *value
+			}
+		case user.FieldEmailIndex:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field email_index", values[i])
+			} else if value.Valid {
+				_m.EmailIndex = new(int64)
+				*_m.EmailIndex = value.Int64
+			}
+		case user.FieldPhoneSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field phone_sealed", values[i])
+			} else if value != nil {
+				_m.PhoneSealed = *value
+			}
+		case user.FieldJobTitleSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field job_title_sealed", values[i])
+			} else if value != nil {
+				_m.JobTitleSealed = *value
+			}
+		case user.FieldHiredOnSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field hired_on_sealed", values[i])
+			} else if value != nil {
+				_m.HiredOnSealed = *value
+			}
+		case user.FieldQuotaSealed:
+			if value, ok := values[i].(*seal.Cell); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_sealed", values[i])
+			} else if value != nil {
+				_m.QuotaSealed = *value
 			}
 		case user.FieldActive:
 			if value, ok := values[i].(*sql.NullBool); !ok {

@@ -10,6 +10,7 @@ import (
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -70,86 +71,114 @@ func (_c *UserCreate) SetNillableExternalIDInstance(v *int64) *UserCreate {
 	return _c
 }
 
-// SetName sets the "name" field.
-func (_c *UserCreate) SetName(v string) *UserCreate {
-	_c.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_c *UserCreate) SetNameSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetNameSealed(v)
 	return _c
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_c *UserCreate) SetNillableName(v *string) *UserCreate {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillableNameSealed(v *seal.Cell) *UserCreate {
 	if v != nil {
-		_c.SetName(*v)
+		_c.SetNameSealed(*v)
 	}
 	return _c
 }
 
-// SetEmail sets the "email" field.
-func (_c *UserCreate) SetEmail(v string) *UserCreate {
-	_c.mutation.SetEmail(v)
+// SetNameIndex sets the "name_index" field.
+func (_c *UserCreate) SetNameIndex(v int64) *UserCreate {
+	_c.mutation.SetNameIndex(v)
 	return _c
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_c *UserCreate) SetNillableEmail(v *string) *UserCreate {
+// SetNillableNameIndex sets the "name_index" field if the given value is not nil.
+func (_c *UserCreate) SetNillableNameIndex(v *int64) *UserCreate {
 	if v != nil {
-		_c.SetEmail(*v)
+		_c.SetNameIndex(*v)
 	}
 	return _c
 }
 
-// SetPhone sets the "phone" field.
-func (_c *UserCreate) SetPhone(v string) *UserCreate {
-	_c.mutation.SetPhone(v)
+// SetEmailSealed sets the "email_sealed" field.
+func (_c *UserCreate) SetEmailSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetEmailSealed(v)
 	return _c
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_c *UserCreate) SetNillablePhone(v *string) *UserCreate {
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillableEmailSealed(v *seal.Cell) *UserCreate {
 	if v != nil {
-		_c.SetPhone(*v)
+		_c.SetEmailSealed(*v)
 	}
 	return _c
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_c *UserCreate) SetJobTitle(v string) *UserCreate {
-	_c.mutation.SetJobTitle(v)
+// SetEmailIndex sets the "email_index" field.
+func (_c *UserCreate) SetEmailIndex(v int64) *UserCreate {
+	_c.mutation.SetEmailIndex(v)
 	return _c
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_c *UserCreate) SetNillableJobTitle(v *string) *UserCreate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_c *UserCreate) SetNillableEmailIndex(v *int64) *UserCreate {
 	if v != nil {
-		_c.SetJobTitle(*v)
+		_c.SetEmailIndex(*v)
 	}
 	return _c
 }
 
-// SetHiredOn sets the "hired_on" field.
-func (_c *UserCreate) SetHiredOn(v time.Time) *UserCreate {
-	_c.mutation.SetHiredOn(v)
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_c *UserCreate) SetPhoneSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetPhoneSealed(v)
 	return _c
 }
 
-// SetNillableHiredOn sets the "hired_on" field if the given value is not nil.
-func (_c *UserCreate) SetNillableHiredOn(v *time.Time) *UserCreate {
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePhoneSealed(v *seal.Cell) *UserCreate {
 	if v != nil {
-		_c.SetHiredOn(*v)
+		_c.SetPhoneSealed(*v)
 	}
 	return _c
 }
 
-// SetQuota sets the "quota" field.
-func (_c *UserCreate) SetQuota(v int64) *UserCreate {
-	_c.mutation.SetQuota(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_c *UserCreate) SetJobTitleSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetJobTitleSealed(v)
 	return _c
 }
 
-// SetNillableQuota sets the "quota" field if the given value is not nil.
-func (_c *UserCreate) SetNillableQuota(v *int64) *UserCreate {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillableJobTitleSealed(v *seal.Cell) *UserCreate {
 	if v != nil {
-		_c.SetQuota(*v)
+		_c.SetJobTitleSealed(*v)
+	}
+	return _c
+}
+
+// SetHiredOnSealed sets the "hired_on_sealed" field.
+func (_c *UserCreate) SetHiredOnSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetHiredOnSealed(v)
+	return _c
+}
+
+// SetNillableHiredOnSealed sets the "hired_on_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillableHiredOnSealed(v *seal.Cell) *UserCreate {
+	if v != nil {
+		_c.SetHiredOnSealed(*v)
+	}
+	return _c
+}
+
+// SetQuotaSealed sets the "quota_sealed" field.
+func (_c *UserCreate) SetQuotaSealed(v seal.Cell) *UserCreate {
+	_c.mutation.SetQuotaSealed(v)
+	return _c
+}
+
+// SetNillableQuotaSealed sets the "quota_sealed" field if the given value is not nil.
+func (_c *UserCreate) SetNillableQuotaSealed(v *seal.Cell) *UserCreate {
+	if v != nil {
+		_c.SetQuotaSealed(*v)
 	}
 	return _c
 }
@@ -439,29 +468,37 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldExternalIDInstance, field.TypeInt64, value)
 		_node.ExternalIDInstance = value
 	}
-	if value, ok := _c.mutation.Name(); ok {
-		_spec.SetField(user.FieldName, field.TypeString, value)
-		_node.Name = &value
+	if value, ok := _c.mutation.NameSealed(); ok {
+		_spec.SetField(user.FieldNameSealed, field.TypeBytes, value)
+		_node.NameSealed = value
 	}
-	if value, ok := _c.mutation.Email(); ok {
-		_spec.SetField(user.FieldEmail, field.TypeString, value)
-		_node.Email = &value
+	if value, ok := _c.mutation.NameIndex(); ok {
+		_spec.SetField(user.FieldNameIndex, field.TypeInt64, value)
+		_node.NameIndex = &value
 	}
-	if value, ok := _c.mutation.Phone(); ok {
-		_spec.SetField(user.FieldPhone, field.TypeString, value)
-		_node.Phone = &value
+	if value, ok := _c.mutation.EmailSealed(); ok {
+		_spec.SetField(user.FieldEmailSealed, field.TypeBytes, value)
+		_node.EmailSealed = value
 	}
-	if value, ok := _c.mutation.JobTitle(); ok {
-		_spec.SetField(user.FieldJobTitle, field.TypeString, value)
-		_node.JobTitle = &value
+	if value, ok := _c.mutation.EmailIndex(); ok {
+		_spec.SetField(user.FieldEmailIndex, field.TypeInt64, value)
+		_node.EmailIndex = &value
 	}
-	if value, ok := _c.mutation.HiredOn(); ok {
-		_spec.SetField(user.FieldHiredOn, field.TypeTime, value)
-		_node.HiredOn = &value
+	if value, ok := _c.mutation.PhoneSealed(); ok {
+		_spec.SetField(user.FieldPhoneSealed, field.TypeBytes, value)
+		_node.PhoneSealed = value
 	}
-	if value, ok := _c.mutation.Quota(); ok {
-		_spec.SetField(user.FieldQuota, field.TypeInt64, value)
-		_node.Quota = &value
+	if value, ok := _c.mutation.JobTitleSealed(); ok {
+		_spec.SetField(user.FieldJobTitleSealed, field.TypeBytes, value)
+		_node.JobTitleSealed = value
+	}
+	if value, ok := _c.mutation.HiredOnSealed(); ok {
+		_spec.SetField(user.FieldHiredOnSealed, field.TypeBytes, value)
+		_node.HiredOnSealed = value
+	}
+	if value, ok := _c.mutation.QuotaSealed(); ok {
+		_spec.SetField(user.FieldQuotaSealed, field.TypeBytes, value)
+		_node.QuotaSealed = value
 	}
 	if value, ok := _c.mutation.Active(); ok {
 		_spec.SetField(user.FieldActive, field.TypeBool, value)

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/user"
 	"github.com/google/uuid"
@@ -106,130 +107,177 @@ func (_u *UserUpdate) AddExternalIDInstance(v int64) *UserUpdate {
 	return _u
 }
 
-// SetName sets the "name" field.
-func (_u *UserUpdate) SetName(v string) *UserUpdate {
-	_u.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_u *UserUpdate) SetNameSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetNameSealed(v)
 	return _u
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *UserUpdate) SetNillableName(v *string) *UserUpdate {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableNameSealed(v *seal.Cell) *UserUpdate {
 	if v != nil {
-		_u.SetName(*v)
+		_u.SetNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearName clears the value of the "name" field.
-func (_u *UserUpdate) ClearName() *UserUpdate {
-	_u.mutation.ClearName()
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (_u *UserUpdate) ClearNameSealed() *UserUpdate {
+	_u.mutation.ClearNameSealed()
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *UserUpdate) SetEmail(v string) *UserUpdate {
-	_u.mutation.SetEmail(v)
+// SetNameIndex sets the "name_index" field.
+func (_u *UserUpdate) SetNameIndex(v int64) *UserUpdate {
+	_u.mutation.ResetNameIndex()
+	_u.mutation.SetNameIndex(v)
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *UserUpdate) SetNillableEmail(v *string) *UserUpdate {
+// SetNillableNameIndex sets the "name_index" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableNameIndex(v *int64) *UserUpdate {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *UserUpdate) ClearEmail() *UserUpdate {
-	_u.mutation.ClearEmail()
+// AddNameIndex adds value to the "name_index" field.
+func (_u *UserUpdate) AddNameIndex(v int64) *UserUpdate {
+	_u.mutation.AddNameIndex(v)
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *UserUpdate) SetPhone(v string) *UserUpdate {
-	_u.mutation.SetPhone(v)
+// ClearNameIndex clears the value of the "name_index" field.
+func (_u *UserUpdate) ClearNameIndex() *UserUpdate {
+	_u.mutation.ClearNameIndex()
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *UserUpdate) SetNillablePhone(v *string) *UserUpdate {
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *UserUpdate) SetEmailSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetEmailSealed(v)
+	return _u
+}
+
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableEmailSealed(v *seal.Cell) *UserUpdate {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *UserUpdate) ClearPhone() *UserUpdate {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *UserUpdate) ClearEmailSealed() *UserUpdate {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *UserUpdate) SetJobTitle(v string) *UserUpdate {
-	_u.mutation.SetJobTitle(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *UserUpdate) SetEmailIndex(v int64) *UserUpdate {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *UserUpdate) SetNillableJobTitle(v *string) *UserUpdate {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableEmailIndex(v *int64) *UserUpdate {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *UserUpdate) ClearJobTitle() *UserUpdate {
-	_u.mutation.ClearJobTitle()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *UserUpdate) AddEmailIndex(v int64) *UserUpdate {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetHiredOn sets the "hired_on" field.
-func (_u *UserUpdate) SetHiredOn(v time.Time) *UserUpdate {
-	_u.mutation.SetHiredOn(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *UserUpdate) ClearEmailIndex() *UserUpdate {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableHiredOn sets the "hired_on" field if the given value is not nil.
-func (_u *UserUpdate) SetNillableHiredOn(v *time.Time) *UserUpdate {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *UserUpdate) SetPhoneSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePhoneSealed(v *seal.Cell) *UserUpdate {
 	if v != nil {
-		_u.SetHiredOn(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearHiredOn clears the value of the "hired_on" field.
-func (_u *UserUpdate) ClearHiredOn() *UserUpdate {
-	_u.mutation.ClearHiredOn()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *UserUpdate) ClearPhoneSealed() *UserUpdate {
+	_u.mutation.ClearPhoneSealed()
 	return _u
 }
 
-// SetQuota sets the "quota" field.
-func (_u *UserUpdate) SetQuota(v int64) *UserUpdate {
-	_u.mutation.ResetQuota()
-	_u.mutation.SetQuota(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *UserUpdate) SetJobTitleSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetJobTitleSealed(v)
 	return _u
 }
 
-// SetNillableQuota sets the "quota" field if the given value is not nil.
-func (_u *UserUpdate) SetNillableQuota(v *int64) *UserUpdate {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableJobTitleSealed(v *seal.Cell) *UserUpdate {
 	if v != nil {
-		_u.SetQuota(*v)
+		_u.SetJobTitleSealed(*v)
 	}
 	return _u
 }
 
-// AddQuota adds value to the "quota" field.
-func (_u *UserUpdate) AddQuota(v int64) *UserUpdate {
-	_u.mutation.AddQuota(v)
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *UserUpdate) ClearJobTitleSealed() *UserUpdate {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
-// ClearQuota clears the value of the "quota" field.
-func (_u *UserUpdate) ClearQuota() *UserUpdate {
-	_u.mutation.ClearQuota()
+// SetHiredOnSealed sets the "hired_on_sealed" field.
+func (_u *UserUpdate) SetHiredOnSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetHiredOnSealed(v)
+	return _u
+}
+
+// SetNillableHiredOnSealed sets the "hired_on_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableHiredOnSealed(v *seal.Cell) *UserUpdate {
+	if v != nil {
+		_u.SetHiredOnSealed(*v)
+	}
+	return _u
+}
+
+// ClearHiredOnSealed clears the value of the "hired_on_sealed" field.
+func (_u *UserUpdate) ClearHiredOnSealed() *UserUpdate {
+	_u.mutation.ClearHiredOnSealed()
+	return _u
+}
+
+// SetQuotaSealed sets the "quota_sealed" field.
+func (_u *UserUpdate) SetQuotaSealed(v seal.Cell) *UserUpdate {
+	_u.mutation.SetQuotaSealed(v)
+	return _u
+}
+
+// SetNillableQuotaSealed sets the "quota_sealed" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableQuotaSealed(v *seal.Cell) *UserUpdate {
+	if v != nil {
+		_u.SetQuotaSealed(*v)
+	}
+	return _u
+}
+
+// ClearQuotaSealed clears the value of the "quota_sealed" field.
+func (_u *UserUpdate) ClearQuotaSealed() *UserUpdate {
+	_u.mutation.ClearQuotaSealed()
 	return _u
 }
 
@@ -475,44 +523,59 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(user.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(user.FieldName, field.TypeString, value)
+	if value, ok := _u.mutation.NameSealed(); ok {
+		_spec.SetField(user.FieldNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NameCleared() {
-		_spec.ClearField(user.FieldName, field.TypeString)
+	if _u.mutation.NameSealedCleared() {
+		_spec.ClearField(user.FieldNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(user.FieldEmail, field.TypeString, value)
+	if value, ok := _u.mutation.NameIndex(); ok {
+		_spec.SetField(user.FieldNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(user.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.AddedNameIndex(); ok {
+		_spec.AddField(user.FieldNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(user.FieldPhone, field.TypeString, value)
+	if _u.mutation.NameIndexCleared() {
+		_spec.ClearField(user.FieldNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(user.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(user.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(user.FieldJobTitle, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(user.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(user.FieldJobTitle, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(user.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.HiredOn(); ok {
-		_spec.SetField(user.FieldHiredOn, field.TypeTime, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(user.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.HiredOnCleared() {
-		_spec.ClearField(user.FieldHiredOn, field.TypeTime)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(user.FieldEmailIndex, field.TypeInt64)
 	}
-	if value, ok := _u.mutation.Quota(); ok {
-		_spec.SetField(user.FieldQuota, field.TypeInt64, value)
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(user.FieldPhoneSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.AddedQuota(); ok {
-		_spec.AddField(user.FieldQuota, field.TypeInt64, value)
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(user.FieldPhoneSealed, field.TypeBytes)
 	}
-	if _u.mutation.QuotaCleared() {
-		_spec.ClearField(user.FieldQuota, field.TypeInt64)
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(user.FieldJobTitleSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(user.FieldJobTitleSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.HiredOnSealed(); ok {
+		_spec.SetField(user.FieldHiredOnSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.HiredOnSealedCleared() {
+		_spec.ClearField(user.FieldHiredOnSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.QuotaSealed(); ok {
+		_spec.SetField(user.FieldQuotaSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.QuotaSealedCleared() {
+		_spec.ClearField(user.FieldQuotaSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Active(); ok {
 		_spec.SetField(user.FieldActive, field.TypeBool, value)
@@ -728,130 +791,177 @@ func (_u *UserUpdateOne) AddExternalIDInstance(v int64) *UserUpdateOne {
 	return _u
 }
 
-// SetName sets the "name" field.
-func (_u *UserUpdateOne) SetName(v string) *UserUpdateOne {
-	_u.mutation.SetName(v)
+// SetNameSealed sets the "name_sealed" field.
+func (_u *UserUpdateOne) SetNameSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetNameSealed(v)
 	return _u
 }
 
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillableName(v *string) *UserUpdateOne {
+// SetNillableNameSealed sets the "name_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableNameSealed(v *seal.Cell) *UserUpdateOne {
 	if v != nil {
-		_u.SetName(*v)
+		_u.SetNameSealed(*v)
 	}
 	return _u
 }
 
-// ClearName clears the value of the "name" field.
-func (_u *UserUpdateOne) ClearName() *UserUpdateOne {
-	_u.mutation.ClearName()
+// ClearNameSealed clears the value of the "name_sealed" field.
+func (_u *UserUpdateOne) ClearNameSealed() *UserUpdateOne {
+	_u.mutation.ClearNameSealed()
 	return _u
 }
 
-// SetEmail sets the "email" field.
-func (_u *UserUpdateOne) SetEmail(v string) *UserUpdateOne {
-	_u.mutation.SetEmail(v)
+// SetNameIndex sets the "name_index" field.
+func (_u *UserUpdateOne) SetNameIndex(v int64) *UserUpdateOne {
+	_u.mutation.ResetNameIndex()
+	_u.mutation.SetNameIndex(v)
 	return _u
 }
 
-// SetNillableEmail sets the "email" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillableEmail(v *string) *UserUpdateOne {
+// SetNillableNameIndex sets the "name_index" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableNameIndex(v *int64) *UserUpdateOne {
 	if v != nil {
-		_u.SetEmail(*v)
+		_u.SetNameIndex(*v)
 	}
 	return _u
 }
 
-// ClearEmail clears the value of the "email" field.
-func (_u *UserUpdateOne) ClearEmail() *UserUpdateOne {
-	_u.mutation.ClearEmail()
+// AddNameIndex adds value to the "name_index" field.
+func (_u *UserUpdateOne) AddNameIndex(v int64) *UserUpdateOne {
+	_u.mutation.AddNameIndex(v)
 	return _u
 }
 
-// SetPhone sets the "phone" field.
-func (_u *UserUpdateOne) SetPhone(v string) *UserUpdateOne {
-	_u.mutation.SetPhone(v)
+// ClearNameIndex clears the value of the "name_index" field.
+func (_u *UserUpdateOne) ClearNameIndex() *UserUpdateOne {
+	_u.mutation.ClearNameIndex()
 	return _u
 }
 
-// SetNillablePhone sets the "phone" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillablePhone(v *string) *UserUpdateOne {
+// SetEmailSealed sets the "email_sealed" field.
+func (_u *UserUpdateOne) SetEmailSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetEmailSealed(v)
+	return _u
+}
+
+// SetNillableEmailSealed sets the "email_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableEmailSealed(v *seal.Cell) *UserUpdateOne {
 	if v != nil {
-		_u.SetPhone(*v)
+		_u.SetEmailSealed(*v)
 	}
 	return _u
 }
 
-// ClearPhone clears the value of the "phone" field.
-func (_u *UserUpdateOne) ClearPhone() *UserUpdateOne {
-	_u.mutation.ClearPhone()
+// ClearEmailSealed clears the value of the "email_sealed" field.
+func (_u *UserUpdateOne) ClearEmailSealed() *UserUpdateOne {
+	_u.mutation.ClearEmailSealed()
 	return _u
 }
 
-// SetJobTitle sets the "job_title" field.
-func (_u *UserUpdateOne) SetJobTitle(v string) *UserUpdateOne {
-	_u.mutation.SetJobTitle(v)
+// SetEmailIndex sets the "email_index" field.
+func (_u *UserUpdateOne) SetEmailIndex(v int64) *UserUpdateOne {
+	_u.mutation.ResetEmailIndex()
+	_u.mutation.SetEmailIndex(v)
 	return _u
 }
 
-// SetNillableJobTitle sets the "job_title" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillableJobTitle(v *string) *UserUpdateOne {
+// SetNillableEmailIndex sets the "email_index" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableEmailIndex(v *int64) *UserUpdateOne {
 	if v != nil {
-		_u.SetJobTitle(*v)
+		_u.SetEmailIndex(*v)
 	}
 	return _u
 }
 
-// ClearJobTitle clears the value of the "job_title" field.
-func (_u *UserUpdateOne) ClearJobTitle() *UserUpdateOne {
-	_u.mutation.ClearJobTitle()
+// AddEmailIndex adds value to the "email_index" field.
+func (_u *UserUpdateOne) AddEmailIndex(v int64) *UserUpdateOne {
+	_u.mutation.AddEmailIndex(v)
 	return _u
 }
 
-// SetHiredOn sets the "hired_on" field.
-func (_u *UserUpdateOne) SetHiredOn(v time.Time) *UserUpdateOne {
-	_u.mutation.SetHiredOn(v)
+// ClearEmailIndex clears the value of the "email_index" field.
+func (_u *UserUpdateOne) ClearEmailIndex() *UserUpdateOne {
+	_u.mutation.ClearEmailIndex()
 	return _u
 }
 
-// SetNillableHiredOn sets the "hired_on" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillableHiredOn(v *time.Time) *UserUpdateOne {
+// SetPhoneSealed sets the "phone_sealed" field.
+func (_u *UserUpdateOne) SetPhoneSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetPhoneSealed(v)
+	return _u
+}
+
+// SetNillablePhoneSealed sets the "phone_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePhoneSealed(v *seal.Cell) *UserUpdateOne {
 	if v != nil {
-		_u.SetHiredOn(*v)
+		_u.SetPhoneSealed(*v)
 	}
 	return _u
 }
 
-// ClearHiredOn clears the value of the "hired_on" field.
-func (_u *UserUpdateOne) ClearHiredOn() *UserUpdateOne {
-	_u.mutation.ClearHiredOn()
+// ClearPhoneSealed clears the value of the "phone_sealed" field.
+func (_u *UserUpdateOne) ClearPhoneSealed() *UserUpdateOne {
+	_u.mutation.ClearPhoneSealed()
 	return _u
 }
 
-// SetQuota sets the "quota" field.
-func (_u *UserUpdateOne) SetQuota(v int64) *UserUpdateOne {
-	_u.mutation.ResetQuota()
-	_u.mutation.SetQuota(v)
+// SetJobTitleSealed sets the "job_title_sealed" field.
+func (_u *UserUpdateOne) SetJobTitleSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetJobTitleSealed(v)
 	return _u
 }
 
-// SetNillableQuota sets the "quota" field if the given value is not nil.
-func (_u *UserUpdateOne) SetNillableQuota(v *int64) *UserUpdateOne {
+// SetNillableJobTitleSealed sets the "job_title_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableJobTitleSealed(v *seal.Cell) *UserUpdateOne {
 	if v != nil {
-		_u.SetQuota(*v)
+		_u.SetJobTitleSealed(*v)
 	}
 	return _u
 }
 
-// AddQuota adds value to the "quota" field.
-func (_u *UserUpdateOne) AddQuota(v int64) *UserUpdateOne {
-	_u.mutation.AddQuota(v)
+// ClearJobTitleSealed clears the value of the "job_title_sealed" field.
+func (_u *UserUpdateOne) ClearJobTitleSealed() *UserUpdateOne {
+	_u.mutation.ClearJobTitleSealed()
 	return _u
 }
 
-// ClearQuota clears the value of the "quota" field.
-func (_u *UserUpdateOne) ClearQuota() *UserUpdateOne {
-	_u.mutation.ClearQuota()
+// SetHiredOnSealed sets the "hired_on_sealed" field.
+func (_u *UserUpdateOne) SetHiredOnSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetHiredOnSealed(v)
+	return _u
+}
+
+// SetNillableHiredOnSealed sets the "hired_on_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableHiredOnSealed(v *seal.Cell) *UserUpdateOne {
+	if v != nil {
+		_u.SetHiredOnSealed(*v)
+	}
+	return _u
+}
+
+// ClearHiredOnSealed clears the value of the "hired_on_sealed" field.
+func (_u *UserUpdateOne) ClearHiredOnSealed() *UserUpdateOne {
+	_u.mutation.ClearHiredOnSealed()
+	return _u
+}
+
+// SetQuotaSealed sets the "quota_sealed" field.
+func (_u *UserUpdateOne) SetQuotaSealed(v seal.Cell) *UserUpdateOne {
+	_u.mutation.SetQuotaSealed(v)
+	return _u
+}
+
+// SetNillableQuotaSealed sets the "quota_sealed" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableQuotaSealed(v *seal.Cell) *UserUpdateOne {
+	if v != nil {
+		_u.SetQuotaSealed(*v)
+	}
+	return _u
+}
+
+// ClearQuotaSealed clears the value of the "quota_sealed" field.
+func (_u *UserUpdateOne) ClearQuotaSealed() *UserUpdateOne {
+	_u.mutation.ClearQuotaSealed()
 	return _u
 }
 
@@ -1127,44 +1237,59 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if value, ok := _u.mutation.AddedExternalIDInstance(); ok {
 		_spec.AddField(user.FieldExternalIDInstance, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(user.FieldName, field.TypeString, value)
+	if value, ok := _u.mutation.NameSealed(); ok {
+		_spec.SetField(user.FieldNameSealed, field.TypeBytes, value)
 	}
-	if _u.mutation.NameCleared() {
-		_spec.ClearField(user.FieldName, field.TypeString)
+	if _u.mutation.NameSealedCleared() {
+		_spec.ClearField(user.FieldNameSealed, field.TypeBytes)
 	}
-	if value, ok := _u.mutation.Email(); ok {
-		_spec.SetField(user.FieldEmail, field.TypeString, value)
+	if value, ok := _u.mutation.NameIndex(); ok {
+		_spec.SetField(user.FieldNameIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.EmailCleared() {
-		_spec.ClearField(user.FieldEmail, field.TypeString)
+	if value, ok := _u.mutation.AddedNameIndex(); ok {
+		_spec.AddField(user.FieldNameIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.Phone(); ok {
-		_spec.SetField(user.FieldPhone, field.TypeString, value)
+	if _u.mutation.NameIndexCleared() {
+		_spec.ClearField(user.FieldNameIndex, field.TypeInt64)
 	}
-	if _u.mutation.PhoneCleared() {
-		_spec.ClearField(user.FieldPhone, field.TypeString)
+	if value, ok := _u.mutation.EmailSealed(); ok {
+		_spec.SetField(user.FieldEmailSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.JobTitle(); ok {
-		_spec.SetField(user.FieldJobTitle, field.TypeString, value)
+	if _u.mutation.EmailSealedCleared() {
+		_spec.ClearField(user.FieldEmailSealed, field.TypeBytes)
 	}
-	if _u.mutation.JobTitleCleared() {
-		_spec.ClearField(user.FieldJobTitle, field.TypeString)
+	if value, ok := _u.mutation.EmailIndex(); ok {
+		_spec.SetField(user.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if value, ok := _u.mutation.HiredOn(); ok {
-		_spec.SetField(user.FieldHiredOn, field.TypeTime, value)
+	if value, ok := _u.mutation.AddedEmailIndex(); ok {
+		_spec.AddField(user.FieldEmailIndex, field.TypeInt64, value)
 	}
-	if _u.mutation.HiredOnCleared() {
-		_spec.ClearField(user.FieldHiredOn, field.TypeTime)
+	if _u.mutation.EmailIndexCleared() {
+		_spec.ClearField(user.FieldEmailIndex, field.TypeInt64)
 	}
-	if value, ok := _u.mutation.Quota(); ok {
-		_spec.SetField(user.FieldQuota, field.TypeInt64, value)
+	if value, ok := _u.mutation.PhoneSealed(); ok {
+		_spec.SetField(user.FieldPhoneSealed, field.TypeBytes, value)
 	}
-	if value, ok := _u.mutation.AddedQuota(); ok {
-		_spec.AddField(user.FieldQuota, field.TypeInt64, value)
+	if _u.mutation.PhoneSealedCleared() {
+		_spec.ClearField(user.FieldPhoneSealed, field.TypeBytes)
 	}
-	if _u.mutation.QuotaCleared() {
-		_spec.ClearField(user.FieldQuota, field.TypeInt64)
+	if value, ok := _u.mutation.JobTitleSealed(); ok {
+		_spec.SetField(user.FieldJobTitleSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.JobTitleSealedCleared() {
+		_spec.ClearField(user.FieldJobTitleSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.HiredOnSealed(); ok {
+		_spec.SetField(user.FieldHiredOnSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.HiredOnSealedCleared() {
+		_spec.ClearField(user.FieldHiredOnSealed, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.QuotaSealed(); ok {
+		_spec.SetField(user.FieldQuotaSealed, field.TypeBytes, value)
+	}
+	if _u.mutation.QuotaSealedCleared() {
+		_spec.ClearField(user.FieldQuotaSealed, field.TypeBytes)
 	}
 	if value, ok := _u.mutation.Active(); ok {
 		_spec.SetField(user.FieldActive, field.TypeBool, value)

@@ -18,7 +18,7 @@ import (
 // once, becomes the second.
 func (d database) rewritten(t testing.TB, edits ...string) *world {
 	t.Helper()
-	return d.serve(t, rewritten(t, edits...), nil, 0)
+	return d.serve(t, rewritten(t, edits...), 0)
 }
 
 func rewritten(t testing.TB, edits ...string) *ir.Schema {

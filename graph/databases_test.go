@@ -21,8 +21,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
-	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/keyringtest"
 )
 
 // today is when the tests take place.
@@ -45,13 +46,15 @@ func databases(testing.TB) []database {
 // world is an empty gateway with what a test may look at.
 type world struct {
 	*graph.Gateway
-	store  *store.Store
-	opener read.Opener
-	log    *bytes.Buffer
-	mu     sync.Mutex
-	sql    []string
-	now    time.Time
-	ids    atomic.Uint32
+	store *store.Store
+	keys  *keyring.Keyring
+	// keyStores is how keys was opened.
+	keyStores keyring.Config
+	log       *bytes.Buffer
+	mu        sync.Mutex
+	sql       []string
+	now       time.Time
+	ids       atomic.Uint32
 	// minGroup is that of graph.Config: there are few people in random content.
 	minGroup int
 }
@@ -69,14 +72,14 @@ func compiled(t testing.TB) *ir.Schema {
 	return s
 }
 
-func (d database) open(t testing.TB, opener read.Opener) *world {
+func (d database) open(t testing.TB) *world {
 	t.Helper()
-	return d.serve(t, compiled(t), opener, 0)
+	return d.serve(t, compiled(t), 0)
 }
 
 // serve opens an empty gateway for a schema that has the tables of the CRM's. Whatever it makes up is the same in every
 // world: new ids count.
-func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener, minGroup int) *world {
+func (d database) serve(t testing.TB, s *ir.Schema, minGroup int) *world {
 	t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, d.url(t))
@@ -91,7 +94,8 @@ func (d database) serve(t testing.TB, s *ir.Schema, opener read.Opener, minGroup
 	if err := st.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{store: st, log: &bytes.Buffer{}, now: today, opener: opener, minGroup: minGroup}
+	w := &world{store: st, log: &bytes.Buffer{}, now: today, minGroup: minGroup}
+	w.keys = keyringtest.Open(t, s, st, func(c *keyring.Config) { c.Log = slog.New(slog.NewTextHandler(w.log, nil)); w.keyStores = *c })
 	w.Gateway = w.gateway(t, s)
 	t.Cleanup(func() {
 		if t.Failed() && w.log.Len() > 0 {
@@ -108,7 +112,7 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Opener: w.opener, MinGroup: w.minGroup,
+	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
 	if err != nil {
@@ -128,7 +132,7 @@ func (w *world) newID() (id uuid.UUID, err error) {
 // demo is a gateway with the demo data in it.
 func (d database) demo(t testing.TB) *world {
 	t.Helper()
-	w := d.open(t, nil)
+	w := d.open(t)
 	yaml, err := os.ReadFile("schema/demo.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
 // Config is what a Gateway needs.
@@ -39,7 +40,7 @@ type Config struct {
 	Log    *slog.Logger              // causes of internal errors; default slog.Default()
 	// MinGroup is the number of people an aggregate must be about to be told; default 10.
 	MinGroup int
-	Opener   read.Opener      // opens sealed cells; nil: cells are stored as they are
+	Keyring  *keyring.Keyring // seals and opens what is kept of people
 	Trace    func(sql string) // sees every statement of the read path, without parameters
 }
 
@@ -47,6 +48,7 @@ type Config struct {
 type Gateway struct {
 	schema *ir.Schema
 	store  *store.Store
+	keys   *keyring.Keyring
 	reads  *read.Engine
 	writes *write.Engine
 	ledger *consent.Ledger
@@ -70,25 +72,25 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	g := &Gateway{schema: c.Schema, store: c.Store, now: c.Now, log: c.Log}
+	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err
 	}
 	g.ledger = consent.New(c.Schema, c.Store.Dialect)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool,
-		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: c.Opener,
+		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
 		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace})
 	if err != nil {
 		return nil, err
 	}
-	g.writes = write.New(write.Config{Schema: c.Schema, DB: c.Store.DB, Dialect: c.Store.Dialect, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID})
+	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring}, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID})
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
 	g.words = vocabulary(es.Schema())
 	g.exec = executor.New(es)
 	g.exec.Use(extension.Introspection{})
-	g.exec.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	g.exec.SetQueryCache(documents{lru.New[*ast.QueryDocument](1000), g.reads})
 	g.exec.SetParserTokenLimit(MaxTokens)
 	g.exec.SetDisableSuggestion(true)
 	g.exec.AroundOperations(g.begin)
@@ -98,11 +100,45 @@ func New(c Config) (*Gateway, error) {
 	return g, nil
 }
 
+// documents are the parsed queries that are kept.
+type documents struct {
+	*lru.LRU[*ast.QueryDocument]
+	reads *read.Engine
+}
+
+// Add keeps a document, unless somebody's values stand in it.
+func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+	if d.reads.Keepable(doc) {
+		d.LRU.Add(ctx, query, doc)
+	}
+}
+
+// opener adapts the keyring to what the read path asks.
+type opener struct {
+	*keyring.Keyring
+	log *slog.Logger
+}
+
+// Keys loads the keys of subjects. Clients learn of a failure only that there was one.
+func (o opener) Keys(ctx context.Context, subjects []uuid.UUID) (read.Keys, error) {
+	b, err := o.Keyring.Keys(ctx, subjects)
+	if err != nil {
+		o.log.ErrorContext(ctx, "sealed fields are withheld", "err", err)
+		return nil, err
+	}
+	return b, nil
+}
+
 // Schema returns the compiled schema the gateway serves.
 func (g *Gateway) Schema() *ir.Schema { return g.schema }
 
-// Ready reports whether the store answers.
-func (g *Gateway) Ready(ctx context.Context) error { return g.store.DB.PingContext(ctx) }
+// Ready reports whether the store answers, and nothing that was erased can come back from it: keyring.ErrHeld.
+func (g *Gateway) Ready(ctx context.Context) error {
+	if err := g.keys.Held(); err != nil {
+		return err
+	}
+	return g.store.DB.PingContext(ctx)
+}
 
 // Do answers one operation of the principal in ctx, in process.
 func (g *Gateway) Do(ctx context.Context, query string, variables map[string]any) *graphql.Response {
@@ -111,6 +147,9 @@ func (g *Gateway) Do(ctx context.Context, query string, variables map[string]any
 
 // answer is the one way in: whatever the door, an operation meets the same bounds.
 func (g *Gateway) answer(ctx context.Context, p *graphql.RawParams) *graphql.Response {
+	if g.keys.Held() != nil {
+		return refused(read.CodeUnavailable, "erasures are being carried out again on restored data: try again later")
+	}
 	if len(p.Query) > MaxText {
 		return &graphql.Response{Errors: gqlerror.List{tooLarge()}}
 	}

@@ -38,6 +38,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, err.Error()))
 		return
 	}
+	clear(body) // what is read is gone once it is answered
 	resp := g.answer(r.Context(), params)
 	g.write(w, kind, status(kind, resp), resp)
 }
@@ -59,6 +60,7 @@ func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *gr
 	w.WriteHeader(status)
 	for _, part := range [...][]byte{before, data, after} {
 		_, _ = w.Write(part)
+		clear(part)
 	}
 }
 

@@ -33,7 +33,7 @@ func request(query string) string {
 }
 
 // first opens the gateway on one database: what is tested does not reach it.
-func first(t *testing.T) *world { return databases(t)[0].open(t, nil) }
+func first(t *testing.T) *world { return databases(t)[0].open(t) }
 
 // What is not a request is refused with one text, whatever was sent: neither the answer nor the log repeats it.
 func TestMalformedRequestsAreNotRepeated(t *testing.T) {

@@ -49,8 +49,8 @@ var mutants = []mutant{
 	e.value(f, cellOf(e.r.e.masker.Mask(`},
 	{"unique", "graph/read/exists.go", `return found[0][0].n > 0, found[0][1].n > 0, nil`,
 		`return found[0][0].n > 0, found[0][1].n > 0 || mutant("unique") && found[0][0].n > 0, nil`},
-	{"conditional write", "graph/write/mutate.go", `ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops)`,
-		`ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops); ok = ok || id != uuid.Nil && mutant("conditional write")`},
+	{"conditional write", "graph/write/mutate.go", `ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops)`,
+		`ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops); ok = ok || id != uuid.Nil && mutant("conditional write")`},
 }
 
 const mutantHelper = `package %s

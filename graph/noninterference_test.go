@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/keyringtest"
 )
 
 var (
@@ -59,10 +61,10 @@ type twins struct {
 }
 
 func (d database) twins(t *testing.T, s *ir.Schema, p *population) twins {
-	w := twins{one: d.serve(t, s, nil, 2), other: d.serve(t, s, nil, 2)}
+	w := twins{one: d.serve(t, s, 2), other: d.serve(t, s, 2)}
 	p.store(t, w.one)
 	p.store(t, w.other)
-	w.oracle = &world{store: w.other.store, now: today, log: w.other.log}
+	w.oracle = &world{store: w.other.store, keys: w.other.keys, now: today, log: w.other.log}
 	w.oracle.Gateway = w.oracle.gateway(t, s)
 	return w
 }
@@ -121,10 +123,8 @@ func (g *gate) run(n int) int {
 	kept, restore := g.population.exchange(g.t, g.lite.oracle, g.Principal, g.req)
 	defer restore()
 	if g.pg != nil {
-		for _, c := range kept {
-			g.population.set(g.t, g.pg.other, c.r, c.column, c.value)
-			defer g.population.set(g.t, g.pg.other, c.r, c.column, c.r.values[c.column])
-		}
+		g.population.set(g.t, g.pg.other, kept...)
+		defer g.population.set(g.t, g.pg.other, g.population.was(kept)...)
 	}
 	defer plant()()
 	probes := g.asker.probes()
@@ -280,16 +280,9 @@ func canonical(t testing.TB, r reply) string {
 	return string(b)
 }
 
-// exchanged is a cell with another value in it.
-type exchanged struct {
-	r      *stored
-	column string
-	value  any
-}
-
 // exchange gives other values to cells and keys of which the viewer cannot tell when reading every cell by itself. It
 // returns which, and how to undo it.
-func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, req policy.Request) (kept []exchanged, undo func()) {
+func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, req policy.Request) (kept []keyringtest.Change, undo func()) {
 	t.Helper()
 	before := p.readAll(t, w, viewer, req)
 	exists := map[string]bool{}
@@ -298,7 +291,7 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 			exists[node.(map[string]any)["id"].(string)] = true
 		}
 	}
-	var all []exchanged
+	var all []keyringtest.Change
 	for _, r := range p.rows {
 		if req.LimitedToSubject() && !r.typ.Personal() {
 			continue // reached over edges alone, so not by the reading that decides what stays
@@ -311,13 +304,13 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 			if p.rnd.IntN(map[bool]int{true: 20, false: 1}[p.decides(f)]+1) > 0 {
 				continue
 			}
-			c := exchanged{r: r, column: f.Column}
+			c := r.to(f.Column, nil)
 			switch {
 			case !f.Type.NonNull && p.rnd.IntN(4) == 0:
 			case f.Kind == ir.ToOne:
-				c.value = p.some(f.Edge.Target).id
+				c.Value = p.some(f.Edge.Target).id
 			default:
-				c.value = p.lookalike(f, req, r.values[f.Column])
+				c.Value = p.lookalike(f, req, r.values[f.Column])
 			}
 			all = append(all, c)
 		}
@@ -325,11 +318,20 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 	p.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	want := canonical(t, before)
 	kept = p.unseen(t, w, all, func() bool { return canonical(t, p.readAll(t, w, viewer, req)) == want })
-	return kept, func() {
-		for _, c := range kept {
-			p.set(t, w, c.r, c.column, c.r.values[c.column])
+	return kept, func() { p.set(t, w, p.was(kept)...) }
+}
+
+// was is how cells were before they were changed.
+func (p *population) was(changes []keyringtest.Change) []keyringtest.Change {
+	out := slices.Clone(changes)
+	for i, c := range out {
+		for _, r := range p.byType[c.Type] {
+			if r.id == c.Row {
+				out[i].Value = r.values[c.Column]
+			}
 		}
 	}
+	return out
 }
 
 // lookalike is another value of a column, one that its mask shows alike if there is one.
@@ -359,17 +361,13 @@ func (p *population) decides(f *ir.Field) bool {
 }
 
 // unseen makes the exchanges that keep hidden, halving what shows until it is found.
-func (p *population) unseen(t testing.TB, w *world, all []exchanged, hidden func() bool) []exchanged {
+func (p *population) unseen(t testing.TB, w *world, all []keyringtest.Change, hidden func() bool) []keyringtest.Change {
 	t.Helper()
-	for _, c := range all {
-		p.set(t, w, c.r, c.column, c.value)
-	}
+	p.set(t, w, all...)
 	if len(all) == 0 || hidden() {
 		return all
 	}
-	for _, c := range all {
-		p.set(t, w, c.r, c.column, c.r.values[c.column])
-	}
+	p.set(t, w, p.was(all)...)
 	if len(all) == 1 {
 		return nil
 	}

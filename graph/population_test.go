@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/keyringtest"
 )
 
 // population is random content for every entity of a schema, the same on every database it is stored in.
@@ -159,13 +160,15 @@ func (p *population) store(t testing.TB, w *world) {
 			}
 		}
 	}
+	var keys []keyringtest.Change
 	for _, r := range p.rows {
 		for column := range r.values {
 			if _, ok := r.values[column].(uuid.UUID); ok || column == "privacy_state" {
-				p.set(t, w, r, column, r.values[column])
+				keys = append(keys, r.to(column, r.values[column]))
 			}
 		}
 	}
+	p.set(t, w, keys...)
 }
 
 func (p *population) storeType(t testing.TB, w *world, typ *ir.Type) {
@@ -183,26 +186,24 @@ func (p *population) storeType(t testing.TB, w *world, typ *ir.Type) {
 		t.Fatalf("store %s: %+v %v", typ.Name, res, err)
 	}
 	// Where the store filled in a default the population has none.
+	var filled []keyringtest.Change
 	for _, r := range p.byType[typ] {
 		for _, f := range typ.Fields {
 			if f.Kind == ir.Column && r.values[f.Column] == nil {
-				p.set(t, w, r, f.Column, nil)
+				filled = append(filled, r.to(f.Column, nil))
 			}
 		}
 	}
+	p.set(t, w, filled...)
 }
 
-// set overwrites one cell behind the gateway's back.
-func (p *population) set(t testing.TB, w *world, r *stored, column string, v any) {
+// set overwrites cells behind the gateway's back.
+func (p *population) set(t testing.TB, w *world, changes ...keyringtest.Change) {
 	t.Helper()
-	mark := "?"
-	if w.store.Dialect == "postgres" {
-		mark = "$1"
-	}
-	if id, ok := v.(uuid.UUID); ok {
-		v = id.String()
-	}
-	if _, err := w.store.DB.Exec(fmt.Sprintf(`UPDATE "%s" SET "%s" = %s WHERE id = '%s'`, r.typ.Table, column, mark, r.id), v); err != nil {
-		t.Fatalf("set %s.%s: %v", r.typ.Table, column, err)
-	}
+	keyringtest.Put(t, w.keys, w.store, changes...)
+}
+
+// to is a change of a cell.
+func (r *stored) to(column string, v any) keyringtest.Change {
+	return keyringtest.Change{Type: r.typ, Row: r.id, Column: column, Value: v}
 }

@@ -2,21 +2,19 @@ package graph
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
-	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
 
 // Bulk returns the store imports write to.
-func (g *Gateway) Bulk() *write.Bulk { return &write.Bulk{DB: g.store.DB, Dialect: g.store.Dialect} }
+func (g *Gateway) Bulk() *write.Bulk { return &write.Bulk{Store: g.writes.Store} }
 
 // Seed loads demo data (see importer.LoadDemo) with the consents in it. Loading twice changes nothing the second time.
 func (g *Gateway) Seed(ctx context.Context, name string, yaml []byte) error {
@@ -51,9 +49,8 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 		if p == nil || given[p] {
 			continue
 		}
-		err := write.Within(ctx, g.store.DB, g.store.Dialect, func(tx *sql.Tx, client *ent.Client) error {
-			err := g.ledger.Record(ctx, client, tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
-			return err
+		err := g.writes.Within(ctx, func(w write.Writing) error {
+			return g.ledger.Record(w, w.Client, w.Tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
 		})
 		if err != nil {
 			return err

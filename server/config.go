@@ -16,6 +16,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
 // EnvPrefix begins the names of environment variables: --max-body is CLOAKROOM_MAX_BODY.
@@ -23,9 +25,10 @@ const EnvPrefix = "CLOAKROOM_"
 
 // Config is everything an operator can set. The zero Config is not valid; Load and Default give ones that are.
 type Config struct {
-	Listen   string        `koanf:"listen"`    // host:port
-	Data     string        `koanf:"data"`      // directory of keys and, with SQLite, of the database
-	Database string        `koanf:"database"`  // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
+	Listen   string        `koanf:"listen"`   // host:port
+	Data     string        `koanf:"data"`     // directory of keys and, with SQLite, of the database
+	Database string        `koanf:"database"` // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
+	Keys     Keys          `koanf:"keys"`
 	Demo     bool          `koanf:"demo"`      // load the demo data
 	Identity string        `koanf:"identity"`  // "dev" is the only one yet
 	MaxBody  int64         `koanf:"max-body"`  // largest request body, in bytes
@@ -33,6 +36,14 @@ type Config struct {
 	Shutdown time.Duration `koanf:"shutdown"`  // how long running requests may take to end
 	Log      string        `koanf:"log"`       // text or json
 	LogLevel string        `koanf:"log-level"` // debug, info, warn or error
+}
+
+// Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
+// database: those are in it.
+type Keys struct {
+	DSN    string `koanf:"dsn"`    // of the wrapped keys: sqlite:PATH or postgres://…
+	Root   string `koanf:"root"`   // URI of the root key: file:PATH, hcvault://… or aws-kms://…
+	Ledger string `koanf:"ledger"` // of the erasure ledger: sqlite:PATH or postgres://…
 }
 
 // Default is a server for one person on one machine.
@@ -60,6 +71,9 @@ func PlaceFlags(f *pflag.FlagSet) {
 	d := Default()
 	f.String("data", d.Data, "directory of keys and of the SQLite database (also CLOAKROOM_DATA)")
 	f.String("database", d.Database, "sqlite:PATH or postgres://… (also CLOAKROOM_DATABASE; default: cloakroom.db in the data directory)")
+	f.String("keys.dsn", "", "wrapped keys of people: sqlite:PATH or postgres://… (also CLOAKROOM_KEYS_DSN; default: keys.db in the data directory, or the PostgreSQL database)")
+	f.String("keys.root", "", "root key: file:PATH, hcvault://… or aws-kms://… (also CLOAKROOM_KEYS_ROOT; default: root-key.json in the data directory)")
+	f.String("keys.ledger", "", "erasure ledger: sqlite:PATH or postgres://…, apart from data and keys (also CLOAKROOM_KEYS_LEDGER; default: erasures.db in the data directory)")
 	f.String("config", "", "YAML file with the names of the serve flags (also CLOAKROOM_CONFIG)")
 }
 
@@ -69,9 +83,9 @@ func PlaceFlags(f *pflag.FlagSet) {
 func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 	k := koanf.New(".")
 	d := Default()
-	defaults := map[string]any{"listen": d.Listen, "data": d.Data, "database": d.Database, "demo": d.Demo, "identity": d.Identity,
+	defaults := map[string]any{"listen": d.Listen, "data": d.Data, "database": d.Database, "keys.dsn": "", "keys.root": "", "keys.ledger": "", "demo": d.Demo, "identity": d.Identity,
 		"max-body": d.MaxBody, "timeout": d.Timeout.String(), "shutdown": d.Shutdown.String(), "log": d.Log, "log-level": d.LogLevel}
-	if err := k.Load(confmap.Provider(defaults, ""), nil); err != nil {
+	if err := k.Load(confmap.Provider(defaults, "."), nil); err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
 	if path := configFile(flags, environ); path != "" {
@@ -79,17 +93,15 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 			return Config{}, err
 		}
 	}
-	known := func(name, value string) (string, any) {
-		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, EnvPrefix)), "_", "-")
-		if _, ok := defaults[key]; !ok {
-			return "", nil // CLOAKROOM_CONFIG, and variables of the tests
-		}
-		return key, value
+	variables := map[string]string{}
+	for key := range defaults {
+		variables[variable(key)] = key
 	}
-	if err := k.Load(env.Provider("", env.Opt{Prefix: EnvPrefix, TransformFunc: known, EnvironFunc: func() []string { return environ }}), nil); err != nil {
+	known := func(name, value string) (string, any) { return variables[name], value } // none: CLOAKROOM_CONFIG, and variables of the tests
+	if err := k.Load(env.Provider(".", env.Opt{Prefix: EnvPrefix, TransformFunc: known, EnvironFunc: func() []string { return environ }}), nil); err != nil {
 		return Config{}, fmt.Errorf("configuration from the environment: %w", err)
 	}
-	given := posflag.ProviderWithFlag(flags, "", k, func(f *pflag.Flag) (string, any) {
+	given := posflag.ProviderWithFlag(flags, ".", k, func(f *pflag.Flag) (string, any) {
 		if _, ok := defaults[f.Name]; !ok || !f.Changed {
 			return "", nil
 		}
@@ -103,6 +115,11 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
 	return c, c.Validate()
+}
+
+// variable is the environment variable of a setting.
+func variable(setting string) string {
+	return EnvPrefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(setting))
 }
 
 func configFile(flags *pflag.FlagSet, environ []string) string {
@@ -129,7 +146,8 @@ func loadFile(into *koanf.Koanf, path string, known map[string]any) error {
 			errs = append(errs, fmt.Errorf("configuration file %s: there is no setting %q", path, key))
 		}
 	}
-	return errors.Join(append(errs, into.Merge(k))...)
+	// Through the names, so that `keys.dsn: …` is the same as `keys: {dsn: …}`.
+	return errors.Join(append(errs, into.Load(confmap.Provider(k.All(), "."), nil))...)
 }
 
 // Validate reports everything that is wrong, not only the first.
@@ -150,6 +168,18 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		wrong("data", "name a directory")
 	}
+	// None of these is repeated: whoever mistypes a URL may have put a password there.
+	if !isDatabase(c.Keys.DSN) {
+		wrong("keys.dsn", "want sqlite:PATH or postgres://…, or nothing for the place it has by itself")
+	}
+	if !isDatabase(c.Keys.Ledger) {
+		wrong("keys.ledger", "want sqlite:PATH or postgres://…, or nothing for the place it has by itself")
+	}
+	if c.Keys.Root != "" {
+		if err := rootkey.Check(c.Keys.Root); err != nil {
+			wrong("keys.root", "%s", strings.TrimPrefix(err.Error(), "root key: "))
+		}
+	}
 	if c.Identity != "dev" {
 		wrong("identity", "there is only dev in this version")
 	}
@@ -169,6 +199,14 @@ func (c Config) Validate() error {
 		wrong("log-level", "want debug, info, warn or error")
 	}
 	return errors.Join(errs...)
+}
+
+// isDatabase reports whether url is empty or of a kind of database we know.
+func isDatabase(url string) bool {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return strings.TrimPrefix(path, "//") != ""
+	}
+	return url == "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // errNotLoopback is why the development identity does not listen elsewhere.

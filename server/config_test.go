@@ -48,12 +48,56 @@ func TestFlagsOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	}
 }
 
+func TestKeysAreNamedInFlagsEnvironmentAndFile(t *testing.T) {
+	for name, text := range map[string]string{
+		"nested": "keys:\n  dsn: sqlite:/file/keys.db\n  root: file:/file/root.json\n  ledger: sqlite:/file/erasures.db\n",
+		"dotted": "keys.dsn: sqlite:/file/keys.db\nkeys.root: file:/file/root.json\nkeys.ledger: sqlite:/file/erasures.db\n",
+	} {
+		path := filepath.Join(t.TempDir(), "cloakroom.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		environ := []string{"CLOAKROOM_CONFIG=" + path, "CLOAKROOM_KEYS_ROOT=file:/env/root.json", "CLOAKROOM_KEYS_LEDGER=sqlite:/env/erasures.db"}
+		c, err := load(t, environ, "--keys.ledger", "postgres://ledger/erasures")
+		want := Keys{DSN: "sqlite:/file/keys.db", Root: "file:/env/root.json", Ledger: "postgres://ledger/erasures"}
+		if err != nil || c.Keys != want {
+			t.Errorf("%s: %+v %v", name, c.Keys, err)
+		}
+	}
+}
+
+func TestPlacesOfKeysThatAreNone(t *testing.T) {
+	for setting, values := range map[string][]string{
+		"keys.dsn":    {"keys.db", "sqlite:", "sqlite://", "mysql://u:s3cret@h/d", "s3cret"},
+		"keys.ledger": {"file:erasures.db", "redis://u:s3cret@h"},
+		"keys.root":   {"root-key.json", "file:", "s3cret", "hcvault://u:s3cret@h/transit/keys/x", "gcp-kms://s3cret", "aws-kms://s3cret"},
+	} {
+		for _, value := range values {
+			_, err := load(t, nil, "--"+setting, value)
+			if err == nil || !strings.HasPrefix(err.Error(), setting+": ") || !strings.Contains(err.Error(), "want ") && !strings.Contains(err.Error(), "write ") && !strings.Contains(err.Error(), "put ") {
+				t.Errorf("%s %s: %v", setting, value, err)
+			} else if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s %s is repeated: %v", setting, value, err)
+			}
+		}
+	}
+	if _, err := load(t, nil, "--keys.dsn", "sqlite://keys.db", "--keys.root", "file:///etc/root.json", "--keys.ledger", "postgresql://h/d"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAMisspeltSettingIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cloakroom.yaml")
 	if err := os.WriteFile(path, []byte("liste: 127.0.0.1:1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := load(t, nil, "--config", path); err == nil || !strings.Contains(err.Error(), `"liste"`) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("keys:\n  dns: sqlite:keys.db\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, nil, "--config", path); err == nil || !strings.Contains(err.Error(), `"keys.dns"`) {
 		t.Fatal(err)
 	}
 	if _, err := load(t, nil, "--config", path+".missing"); err == nil {

@@ -15,8 +15,10 @@ import (
 
 // Parts are what a Server puts behind its doors.
 type Parts struct {
-	GraphQL   http.Handler                    // answers operations of the principal in a request's context
-	Ready     func(ctx context.Context) error // reports whether GraphQL could answer now
+	GraphQL http.Handler // answers operations of the principal in a request's context
+	// Ready reports whether GraphQL could answer now. With an error, words say why not; without, what is missing from its
+	// answers, if anything. Anybody may read the words, so they name no host and no path; the error goes to the log.
+	Ready     func(ctx context.Context) (words string, err error)
 	Identity  identity.Authenticator
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
@@ -27,12 +29,13 @@ type Parts struct {
 type Server struct {
 	config    Config
 	graphql   http.Handler
-	ready     func(ctx context.Context) error
+	ready     func(ctx context.Context) (words string, err error)
 	who       identity.Authenticator
 	knownRole func(string) bool
 	sample    Sample
 	log       *slog.Logger
 	draining  atomic.Bool
+	sweeper   sweeper
 }
 
 // New assembles a server. The configuration must be valid.
@@ -41,7 +44,7 @@ func New(c Config, p Parts) *Server {
 }
 
 // Run listens and serves until ctx ends; then it takes no new requests and gives the running ones Config.Shutdown to
-// finish. It logs `ready` with its URL once it takes requests.
+// finish. It logs `ready` with its URL once it answers operations.
 func (s *Server) Run(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.config.Listen)
@@ -59,13 +62,22 @@ func (s *Server) Run(ctx context.Context) error {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       s.config.Timeout,
 		WriteTimeout:      s.config.Timeout + 5*time.Second, // so that an operation that ran out of time can still say so
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	sweeping, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.sweeper.run(sweeping)
 	served := make(chan error, 1)
 	go func() { served <- hs.Serve(l) }()
-	s.log.Info("ready", "url", "http://"+l.Addr().String())
+	waiting, stop := context.WithCancel(ctx)
+	announced := make(chan struct{})
+	go func() {
+		defer close(announced)
+		s.announce(waiting, "http://"+l.Addr().String())
+	}()
+	defer func() { stop(); <-announced }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

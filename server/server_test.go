@@ -32,7 +32,8 @@ type fixture struct {
 	server  *Server
 	token   string
 	log     *buffer
-	down    error // what the database says
+	down    error  // what the database says
+	words   string // what anybody may know of it
 }
 
 func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
@@ -47,7 +48,7 @@ func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
 	}
 	c := Default()
 	c.Listen, c.MaxBody, c.LogLevel = "127.0.0.1:0", 100, "debug"
-	f.server = New(c, Parts{GraphQL: graphql, Ready: func(context.Context) error { return f.down }, Identity: dev,
+	f.server = New(c, Parts{GraphQL: graphql, Ready: func(context.Context) (string, error) { return f.words, f.down }, Identity: dev,
 		KnownRole: func(r string) bool { return r == "ADMIN" }, Sample: Sample{"ADMIN", "{ me { role } }"}, Log: NewLogger(f.log, c)})
 	f.handler = f.server.routes()
 	return f
@@ -144,9 +145,13 @@ func TestHealthAndReadiness(t *testing.T) {
 	if w := f.do("GET", "/readyz", ""); w.Code != 200 {
 		t.Errorf("ready: %d %s", w.Code, w.Body)
 	}
-	f.down = errors.New("dial db.internal: refused")
+	f.words = "sealed fields are withheld: the root key is not there"
+	if w := f.do("GET", "/readyz", ""); w.Code != 200 || w.Body.String() != "ready, but sealed fields are withheld: the root key is not there\n" {
+		t.Errorf("without keys: %d %s", w.Code, w.Body)
+	}
+	f.words, f.down = "the database does not answer", errors.New("dial db.internal: refused")
 	w := f.do("GET", "/readyz", "")
-	if w.Code != 503 || strings.Contains(w.Body.String(), "db.internal") || !strings.Contains(f.log.String(), "db.internal") {
+	if w.Code != 503 || w.Body.String() != "not ready: the database does not answer\n" || strings.Contains(w.Body.String(), "db.internal") || !strings.Contains(f.log.String(), "db.internal") {
 		t.Errorf("without a database: %d %s", w.Code, w.Body)
 	}
 	if w := f.do("GET", "/healthz", ""); w.Code != 200 {

@@ -150,7 +150,7 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 		return err
 	}
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Ready: h.Gateway.Ready, Identity: who, Log: log,
+		GraphQL: h.Gateway, Ready: h.Ready, Identity: who, Log: log,
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
 	}).Run(ctx)
 }

@@ -56,6 +56,9 @@ func completePlaces(c *cobra.Command) {
 	_ = c.MarkFlagDirname("data")
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 	complete(c, "database", oneOf("sqlite:", "postgres://"))
+	complete(c, "keys.dsn", oneOf("sqlite:", "postgres://"))
+	complete(c, "keys.root", oneOf("file:", "hcvault://", "aws-kms://"))
+	complete(c, "keys.ledger", oneOf("sqlite:", "postgres://"))
 }
 
 // schemaOf is the schema of a command: the one its --schema flag names, or the one the data directory has.

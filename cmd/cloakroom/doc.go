@@ -3,6 +3,7 @@
 //	cloakroom serve       serve the API
 //	cloakroom query       ask one question and see why each field is as it is
 //	cloakroom import      bring a CSV file in
+//	cloakroom keys        look after the keys of sealed fields
 //	cloakroom dev token   a bearer token of the development identity
 //	cloakroom lint        check a schema
 //	cloakroom explain     what each role sees of a field
@@ -10,8 +11,8 @@
 //	cloakroom vocabulary  the directives, for editors
 //
 // Exit codes are the same everywhere: 0 is done; 1 is done, and there is something to look at (findings of lint, generated
-// files out of date, an answer with errors, an import of which no row was good); 2 is not done (wrong usage, a file or a
-// database that cannot be opened).
+// files out of date, an answer with errors, an import of which no row was good, keys that cannot be had, values that do not
+// open); 2 is not done (wrong usage, a file or a database that cannot be opened).
 //
 // What a command is for goes to standard output, everything about it to standard error. Colour, progress bars and the like
 // appear on a terminal only, and not with NO_COLOR set (no-color.org).

@@ -61,7 +61,13 @@ func houseOptions(c *cobra.Command) (house.Options, error) {
 		return house.Options{}, err
 	}
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
-	return house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log}, nil
+	return optionsOf(config, log), nil
+}
+
+// optionsOf are the places a configuration names.
+func optionsOf(c server.Config, log *slog.Logger) house.Options {
+	return house.Options{Data: c.Data, Database: c.DatabaseURL(), Log: log,
+		Keys: house.Keys{Database: c.Keys.DSN, Root: c.Keys.Root, Ledger: c.Keys.Ledger}}
 }
 
 // viewer is who a command acts as.

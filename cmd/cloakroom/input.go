@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,16 @@ func spool(ctx context.Context, r io.Reader) (*os.File, error) {
 func readAll(ctx context.Context, r io.Reader) (all []byte, err error) {
 	err = until(ctx, func() (err error) { all, err = io.ReadAll(r); return err })
 	return all, err
+}
+
+// readLine reads one line, or until the person gives up.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	var line string
+	err := until(ctx, func() (err error) { line, err = bufio.NewReader(r).ReadString('\n'); return err })
+	if err != nil {
+		return "", err
+	}
+	return line, nil
 }
 
 var errInterrupted = errors.New("interrupted")

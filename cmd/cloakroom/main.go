@@ -20,7 +20,15 @@ const (
 // errFindings ends a command that did its work and has said what it found.
 var errFindings = errors.New("there are findings")
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" { // it lives long, the other commands do not
+		if err := overwriteFreed(); err != nil {
+			_, _ = fmt.Fprintf(os.Stderr, "cloakroom: %v\n", err)
+			os.Exit(exitFailed)
+		}
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main with its surroundings as arguments.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -17,12 +18,15 @@ func newServe() *cobra.Command {
 		Short: "serve the API",
 		Long: `Serve the API: POST /graphql, GET /healthz, GET /readyz, and a page at / that says what to do next.
 
-Every setting is also an environment variable (--max-body is CLOAKROOM_MAX_BODY) and a key of the file given by --config.
-Flags win over the environment, the environment over the file. Logs go to standard error; the line "ready" says that
-requests are taken.`,
+Every setting is also an environment variable (--max-body is CLOAKROOM_MAX_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
+of the file given by --config. Flags win over the environment, the environment over the file. Logs go to standard error; the
+line "ready" says that operations are answered. Before that, erasures are carried out again on data that was restored.
+Where keys lie, and where they should, is in docs/keys.md.`,
 		Example: `  cloakroom serve --demo
   cloakroom serve --listen 127.0.0.1:9000 --data /var/lib/cloakroom
-  cloakroom serve --database postgres://cloakroom@db/crm`,
+  cloakroom serve --database postgres://cloakroom@db/crm
+  cloakroom serve --database postgres://cloakroom@db/crm --keys.dsn postgres://keys@keysdb/keys \
+    --keys.root hcvault://vault.example.com:8200/transit/keys/crm --keys.ledger postgres://ledger@ledgerdb/erasures`,
 		Args: cobra.NoArgs,
 		RunE: serve,
 	}
@@ -40,7 +44,9 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
-	h, err := house.Open(c.Context(), house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
+	o := optionsOf(config, log)
+	o.Hold = true
+	h, err := house.Open(c.Context(), o)
 	if err != nil {
 		return err
 	}
@@ -54,11 +60,18 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(c.Context())
+	tended := make(chan struct{})
+	go func() {
+		defer close(tended)
+		h.Tend(ctx)
+	}()
+	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Ready: h.Gateway.Ready, Identity: who, Log: log,
+		GraphQL: h.Gateway, Ready: h.Ready, Identity: who, Log: log,
 		Sample:    sample(h),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
-	}).Run(c.Context())
+	}).Run(ctx)
 }
 
 // sample is the first question of the first role that has one.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -78,8 +79,14 @@ func serveOver(t *testing.T, database string) {
 	}
 }
 
-// start runs a serve command until the test ends and returns its URL.
+// start runs a serve command until the test ends and returns its URL, once it is ready.
 func start(t *testing.T, args []string) (url string, log *output) {
+	t.Helper()
+	return startUntil(t, args, regexp.MustCompile(`msg=ready url=(\S+)`))
+}
+
+// startUntil waits for a line of the log, which names the URL.
+func startUntil(t *testing.T, args []string, ready *regexp.Regexp) (url string, log *output) {
 	t.Helper()
 	log = &output{}
 	ctx, stop := context.WithCancel(context.Background())
@@ -94,7 +101,6 @@ func start(t *testing.T, args []string) (url string, log *output) {
 			t.Errorf("serve: %v\n%s", err, log)
 		}
 	})
-	ready := regexp.MustCompile(`msg=ready url=(\S+)`)
 	for range 3000 {
 		if m := ready.FindStringSubmatch(log.String()); m != nil {
 			return m[1], log
@@ -108,6 +114,37 @@ func start(t *testing.T, args []string) (url string, log *output) {
 	}
 	t.Fatalf("never ready:\n%s", log)
 	return "", nil
+}
+
+// TestServeHoldsWhatIsNotComparedWithTheLedger has a server that cannot read its ledger, and later can.
+func TestServeHoldsWhatIsNotComparedWithTheLedger(t *testing.T) {
+	data := t.TempDir()
+	cloakroom(t, exitDone, "dev", "welcome", "--data", data, "--demo")
+	ledger := filepath.Join(data, "erasures.db")
+	execute(t, "sqlite", ledger, `ALTER TABLE keyring_erasures RENAME TO away`)
+	url, log := startUntil(t, []string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, regexp.MustCompile(`msg="listening, and not ready yet" url=(\S+)`))
+	token, _ := cloakroom(t, exitDone, "dev", "token", "--data", data, "--role", "ANALYST")
+	ask := func() (int, string) {
+		return send(t, http.MethodPost, url+"/graphql", strings.TrimSpace(token), `{"query": "query @for(purpose: ANALYTICS) { accounts { nodes { name } } }"}`)
+	}
+	if status, body := send(t, http.MethodGet, url+"/readyz", "", ""); status != 503 || !strings.HasPrefix(body, "not ready: erasures have to be carried out again on restored data") {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	if status, body := ask(); status != 503 || !strings.Contains(body, `"UNAVAILABLE"`) || strings.Contains(body, `"nodes"`) {
+		t.Errorf("held, and answered: %d %s", status, body)
+	}
+	execute(t, "sqlite", ledger, `ALTER TABLE away RENAME TO keyring_erasures`)
+	for tries := 0; ; tries++ {
+		if status, body := ask(); status == 200 && strings.Contains(body, `"nodes"`) {
+			break
+		} else if tries > 1000 {
+			t.Fatalf("not answered: %d %s\n%s", status, body, log)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if status, body := send(t, http.MethodGet, url+"/readyz", "", ""); status != 200 || body != "ready\n" {
+		t.Errorf("readyz: %d %s", status, body)
+	}
 }
 
 func send(t *testing.T, method, url, token, body string) (int, string) {

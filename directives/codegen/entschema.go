@@ -45,6 +45,10 @@ func entSchema(t *ir.Type) (File, error) {
 			`field.Int64("privacy_state").Default(0)`)
 		indexes = append(indexes, `index.Fields("subject_id")`)
 	}
+	if t.HasSealed() && !t.Subject {
+		fields = append(fields, fmt.Sprintf("field.UUID(%q, uuid.UUID{}).Optional().Nillable()", t.SealedBy()))
+		indexes = append(indexes, fmt.Sprintf("index.Fields(%q)", t.SealedBy()))
+	}
 	for _, f := range t.Fields {
 		switch f.Kind {
 		case ir.Column:
@@ -59,14 +63,19 @@ func entSchema(t *ir.Type) (File, error) {
 		default:
 			continue
 		}
+		key := f.Column
+		if f.Blind() {
+			key = f.IndexColumn()
+			fields = append(fields, fmt.Sprintf("field.Int64(%q).Optional().Nillable()", key))
+		}
 		switch {
 		case f.Unique:
 			fields = append(fields, fmt.Sprintf("field.Int64(%q).Default(0)", f.InstanceColumn()))
-			indexes = append(indexes, fmt.Sprintf("index.Fields(%q, %q).Unique()", f.Column, f.InstanceColumn()))
-		case f.Index || f.Kind == ir.ToOne:
+			indexes = append(indexes, fmt.Sprintf("index.Fields(%q, %q).Unique()", key, f.InstanceColumn()))
+		case f.Index || f.Kind == ir.ToOne || f.Blind():
 			// PostgreSQL and SQLite index no foreign keys by themselves; deletions and to-many pages would scan the table.
 			// With the id behind it an index also has the order of pages: no sort, however many rows match.
-			indexes = append(indexes, fmt.Sprintf("index.Fields(%q, \"id\")", f.Column))
+			indexes = append(indexes, fmt.Sprintf("index.Fields(%q, \"id\")", key))
 		}
 	}
 	text := strings.Join(fields, "\n")
@@ -78,6 +87,9 @@ func entSchema(t *ir.Type) (File, error) {
 	}
 	if strings.Contains(text, "json.RawMessage") {
 		imports = append(imports, "encoding/json")
+	}
+	if t.Personal() || strings.Contains(text, "seal.Cell{}") {
+		imports = append(imports, modulePath+"/ent/seal")
 	}
 	if strings.Contains(text, "dialect.Postgres") {
 		imports = append(imports, "entgo.io/ent/dialect")
@@ -99,6 +111,11 @@ func entSchema(t *ir.Type) (File, error) {
 	writeList(s, t.Name, "Edges", "ent.Edge", "are the keys to other records", edges)
 	writeList(s, t.Name, "Indexes", "ent.Index", "cover every key, every @index and every @unique", indexes)
 	s.line("")
+	if t.Personal() {
+		s.line("// Hooks seal what the row keeps of a person.")
+		s.line("func (%s) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }", t.Name)
+		s.line("")
+	}
 	s.line("// Policy denies whoever holds neither a plan nor a system capability.")
 	s.line("func (%s) Policy() ent.Policy { return guard.Policy() }", t.Name)
 	return s.file(entSchemaDir + "/" + strings.ToLower(t.Name) + "_gen.go")
@@ -121,6 +138,11 @@ func writeList(s *source, typ, method, elem, doc string, items []string) {
 
 // entColumn renders a stored value. Validation of shapes and lengths is the write path's: it answers in terms of the API.
 func entColumn(f *ir.Field) (string, error) {
+	if f.Sealed() {
+		// Whether it is required, and its default, are known where it is sealed. In storage it may always be missing: a cell
+		// whose key is gone can be cleared.
+		return fmt.Sprintf("field.Bytes(%q).GoType(seal.Cell{}).Optional().StructTag(`json:\"-\"`)", f.Column), nil
+	}
 	var b strings.Builder
 	switch f.Scalar {
 	case ir.Int:

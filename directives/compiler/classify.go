@@ -77,6 +77,9 @@ func (c *compiler) personal(f *ir.Field, ds ast.DirectiveList) {
 		Source:      text(pii, "source"),
 		Pos:         c.pos(pii.Position),
 	}
+	if f.Pii.Sealed {
+		f.Column = f.SealedColumn()
+	}
 	c.maskFits(f, pii)
 	c.findFits(f, pii)
 }

@@ -84,10 +84,13 @@ func (c *compiler) nullable(f *ir.Field) {
 		c.report(ruleWithheld, c.field(f), fmt.Sprintf("%s is never null, but may be withheld: %s", f.Coordinate(), why), remedy+", or remove what withholds it")
 		return
 	}
-	if f.Pii != nil && maskIsNull(f) {
-		if when := c.masked(f); when != "" {
-			c.report(ruleMaskNull, c.field(f), fmt.Sprintf("%s is never null, but its mask is, and %s", f.Coordinate(), when), remedy+", or choose a mask that shows something")
-		}
+	if f.Pii == nil {
+		return
+	}
+	if when := c.masked(f); maskIsNull(f) && when != "" {
+		c.report(ruleMaskNull, c.field(f), fmt.Sprintf("%s is never null, but its mask is, and %s", f.Coordinate(), when), remedy+", or choose a mask that shows something")
+	} else if f.Sealed() && (maskIsNull(f) || !textual(f)) {
+		c.report(ruleMaskNull, c.field(f), fmt.Sprintf("%s is never null, but it is sealed: once the person's key is destroyed there is nothing to show in its place", f.Coordinate()), remedy+", or store: PLAIN")
 	}
 }
 

@@ -16,6 +16,7 @@ var tablePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 var reservedColumns = map[string]string{
 	"subject_id":    "keeps the person a row is about",
 	"privacy_state": "keeps that person's consents and objections",
+	"sealed_by":     "keeps whose key the row's cells are sealed with",
 	"and":           "is a word of every filter",
 	"or":            "is a word of every filter",
 	"not":           "is a word of every filter",
@@ -92,6 +93,12 @@ func (c *compiler) columns(t *ir.Type) {
 		if f.Unique {
 			claim(f.InstanceColumn(), f)
 		}
+		if f.Sealed() {
+			claim(f.Column, f)
+		}
+		if f.Blind() {
+			claim(f.IndexColumn(), f)
+		}
 	}
 	c.affixed(t)
 }
@@ -123,6 +130,9 @@ func (c *compiler) affixed(t *ir.Type) {
 			made["default_id"] = f
 		case ir.Column:
 			add(columnNames, f.Column)
+			if f.Sealed() { // Ent knows it as bytes
+				continue
+			}
 			if f.Default != nil {
 				made["default_"+f.Column] = f
 			}

@@ -1,5 +1,10 @@
 package ir
 
+import (
+	"slices"
+	"strings"
+)
+
 // Type is an object type. Only entities are stored; a plain object type can be returned by hand-written resolvers and
 // all its fields are public by declaration.
 type Type struct {
@@ -29,6 +34,18 @@ type OwnerPath []*Field
 
 // Field returns the field of that name, or nil.
 func (t *Type) Field(name string) *Field { return t.fields[name] }
+
+// SealedBy is the column that says with whose key the row's cells are sealed: of a @subject type the person itself. Other
+// rows keep it beside their cells, because whom they are about can change far away from them.
+func (t *Type) SealedBy() string {
+	if t.Subject {
+		return "subject_id"
+	}
+	return "sealed_by"
+}
+
+// HasSealed reports whether the type has sealed fields.
+func (t *Type) HasSealed() bool { return slices.ContainsFunc(t.Fields, (*Field).Sealed) }
 
 // Personal reports whether rows of the type lead to a natural person.
 func (t *Type) Personal() bool { return t.Subject || len(t.Owners) > 0 }
@@ -132,9 +149,41 @@ func (f *Field) Stored() bool { return f.Kind == Column || f.Kind == ToOne || f.
 // Coordinate names the field as `Type.field`, the schema coordinate of the GraphQL specification.
 func (f *Field) Coordinate() string { return f.Owner.Name + "." + f.Name }
 
+// Sealed reports whether the column keeps the value encrypted with the key of the person it is about.
+func (f *Field) Sealed() bool { return f.Pii != nil && f.Pii.Sealed && f.Kind == Column }
+
+// Blind reports whether a blind index says which sealed values are equal.
+func (f *Field) Blind() bool { return f.Sealed() && f.Pii.Find >= FindExact }
+
+// sealedSuffix is what the name of a sealed column ends in. A column that changes its storage thereby gets another name: the
+// two have different types, and stand side by side until every value has moved.
+const sealedSuffix = "_sealed"
+
+// PlainColumn is the column the value is in while it is stored plain.
+func (f *Field) PlainColumn() string {
+	if f.Sealed() {
+		return strings.TrimSuffix(f.Column, sealedSuffix)
+	}
+	return f.Column
+}
+
+// SealedColumn is the column the value is in while it is stored sealed.
+func (f *Field) SealedColumn() string { return f.PlainColumn() + sealedSuffix }
+
+// OtherColumn is the column the value is in while it has not moved yet to the storage the schema declares.
+func (f *Field) OtherColumn() string {
+	if f.Sealed() {
+		return f.PlainColumn()
+	}
+	return f.SealedColumn()
+}
+
+// IndexColumn is the blind index of a sealed field.
+func (f *Field) IndexColumn() string { return f.PlainColumn() + "_index" }
+
 // InstanceColumn is the column that tells apart rows which share the value of a @unique field although one of them is
 // hidden from whoever wrote the other (polyinstantiation). It is 0 for the first of them.
-func (f *Field) InstanceColumn() string { return f.Column + "_instance" }
+func (f *Field) InstanceColumn() string { return f.PlainColumn() + "_instance" }
 
 // Edge describes a relation.
 type Edge struct {

@@ -17,6 +17,8 @@ const (
 	Label = "activity"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
+	// FieldSealedBy holds the string denoting the sealed_by field in the database.
+	FieldSealedBy = "sealed_by"
 	// FieldType holds the string denoting the type field in the database.
 	FieldType = "type"
 	// FieldOccurredAt holds the string denoting the occurred_at field in the database.
@@ -25,10 +27,10 @@ const (
 	FieldDurationMinutes = "duration_minutes"
 	// FieldDirection holds the string denoting the direction field in the database.
 	FieldDirection = "direction"
-	// FieldTitle holds the string denoting the title field in the database.
-	FieldTitle = "title"
-	// FieldSummary holds the string denoting the summary field in the database.
-	FieldSummary = "summary"
+	// FieldTitleSealed holds the string denoting the title_sealed field in the database.
+	FieldTitleSealed = "title_sealed"
+	// FieldSummarySealed holds the string denoting the summary_sealed field in the database.
+	FieldSummarySealed = "summary_sealed"
 	// FieldContactID holds the string denoting the contact_id field in the database.
 	FieldContactID = "contact_id"
 	// FieldLeadID holds the string denoting the lead_id field in the database.
@@ -93,12 +95,13 @@ const (
 // Columns holds all SQL columns for activity fields.
 var Columns = []string{
 	FieldID,
+	FieldSealedBy,
 	FieldType,
 	FieldOccurredAt,
 	FieldDurationMinutes,
 	FieldDirection,
-	FieldTitle,
-	FieldSummary,
+	FieldTitleSealed,
+	FieldSummarySealed,
 	FieldContactID,
 	FieldLeadID,
 	FieldAccountID,
@@ -123,7 +126,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultOccurredAt holds the default value on creation for the "occurred_at" field.
 	DefaultOccurredAt func() time.Time
@@ -190,6 +193,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
+// BySealedBy orders the results by the sealed_by field.
+func BySealedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSealedBy, opts...).ToFunc()
+}
+
 // ByType orders the results by the type field.
 func ByType(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldType, opts...).ToFunc()
@@ -208,16 +216,6 @@ func ByDurationMinutes(opts ...sql.OrderTermOption) OrderOption {
 // ByDirection orders the results by the direction field.
 func ByDirection(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDirection, opts...).ToFunc()
-}
-
-// ByTitle orders the results by the title field.
-func ByTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldTitle, opts...).ToFunc()
-}
-
-// BySummary orders the results by the summary field.
-func BySummary(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldSummary, opts...).ToFunc()
 }
 
 // ByContactID orders the results by the contact_id field.

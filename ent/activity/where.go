@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -56,6 +57,11 @@ func IDLTE(id uuid.UUID) predicate.Activity {
 	return predicate.Activity(sql.FieldLTE(FieldID, id))
 }
 
+// SealedBy applies equality check predicate on the "sealed_by" field. It's identical to SealedByEQ.
+func SealedBy(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldSealedBy, v))
+}
+
 // OccurredAt applies equality check predicate on the "occurred_at" field. It's identical to OccurredAtEQ.
 func OccurredAt(v time.Time) predicate.Activity {
 	return predicate.Activity(sql.FieldEQ(FieldOccurredAt, v))
@@ -66,14 +72,14 @@ func DurationMinutes(v int64) predicate.Activity {
 	return predicate.Activity(sql.FieldEQ(FieldDurationMinutes, v))
 }
 
-// Title applies equality check predicate on the "title" field. It's identical to TitleEQ.
-func Title(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEQ(FieldTitle, v))
+// TitleSealed applies equality check predicate on the "title_sealed" field. It's identical to TitleSealedEQ.
+func TitleSealed(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldTitleSealed, v))
 }
 
-// Summary applies equality check predicate on the "summary" field. It's identical to SummaryEQ.
-func Summary(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEQ(FieldSummary, v))
+// SummarySealed applies equality check predicate on the "summary_sealed" field. It's identical to SummarySealedEQ.
+func SummarySealed(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldSummarySealed, v))
 }
 
 // ContactID applies equality check predicate on the "contact_id" field. It's identical to ContactIDEQ.
@@ -104,6 +110,56 @@ func PerformedByID(v uuid.UUID) predicate.Activity {
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.Activity {
 	return predicate.Activity(sql.FieldEQ(FieldCreatedAt, v))
+}
+
+// SealedByEQ applies the EQ predicate on the "sealed_by" field.
+func SealedByEQ(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldSealedBy, v))
+}
+
+// SealedByNEQ applies the NEQ predicate on the "sealed_by" field.
+func SealedByNEQ(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldNEQ(FieldSealedBy, v))
+}
+
+// SealedByIn applies the In predicate on the "sealed_by" field.
+func SealedByIn(vs ...uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldIn(FieldSealedBy, vs...))
+}
+
+// SealedByNotIn applies the NotIn predicate on the "sealed_by" field.
+func SealedByNotIn(vs ...uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldNotIn(FieldSealedBy, vs...))
+}
+
+// SealedByGT applies the GT predicate on the "sealed_by" field.
+func SealedByGT(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldGT(FieldSealedBy, v))
+}
+
+// SealedByGTE applies the GTE predicate on the "sealed_by" field.
+func SealedByGTE(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldGTE(FieldSealedBy, v))
+}
+
+// SealedByLT applies the LT predicate on the "sealed_by" field.
+func SealedByLT(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldLT(FieldSealedBy, v))
+}
+
+// SealedByLTE applies the LTE predicate on the "sealed_by" field.
+func SealedByLTE(v uuid.UUID) predicate.Activity {
+	return predicate.Activity(sql.FieldLTE(FieldSealedBy, v))
+}
+
+// SealedByIsNil applies the IsNil predicate on the "sealed_by" field.
+func SealedByIsNil() predicate.Activity {
+	return predicate.Activity(sql.FieldIsNull(FieldSealedBy))
+}
+
+// SealedByNotNil applies the NotNil predicate on the "sealed_by" field.
+func SealedByNotNil() predicate.Activity {
+	return predicate.Activity(sql.FieldNotNull(FieldSealedBy))
 }
 
 // TypeEQ applies the EQ predicate on the "type" field.
@@ -246,154 +302,104 @@ func DirectionNotNil() predicate.Activity {
 	return predicate.Activity(sql.FieldNotNull(FieldDirection))
 }
 
-// TitleEQ applies the EQ predicate on the "title" field.
-func TitleEQ(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEQ(FieldTitle, v))
+// TitleSealedEQ applies the EQ predicate on the "title_sealed" field.
+func TitleSealedEQ(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldTitleSealed, v))
 }
 
-// TitleNEQ applies the NEQ predicate on the "title" field.
-func TitleNEQ(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldNEQ(FieldTitle, v))
+// TitleSealedNEQ applies the NEQ predicate on the "title_sealed" field.
+func TitleSealedNEQ(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldNEQ(FieldTitleSealed, v))
 }
 
-// TitleIn applies the In predicate on the "title" field.
-func TitleIn(vs ...string) predicate.Activity {
-	return predicate.Activity(sql.FieldIn(FieldTitle, vs...))
+// TitleSealedIn applies the In predicate on the "title_sealed" field.
+func TitleSealedIn(vs ...seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldIn(FieldTitleSealed, vs...))
 }
 
-// TitleNotIn applies the NotIn predicate on the "title" field.
-func TitleNotIn(vs ...string) predicate.Activity {
-	return predicate.Activity(sql.FieldNotIn(FieldTitle, vs...))
+// TitleSealedNotIn applies the NotIn predicate on the "title_sealed" field.
+func TitleSealedNotIn(vs ...seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldNotIn(FieldTitleSealed, vs...))
 }
 
-// TitleGT applies the GT predicate on the "title" field.
-func TitleGT(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldGT(FieldTitle, v))
+// TitleSealedGT applies the GT predicate on the "title_sealed" field.
+func TitleSealedGT(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldGT(FieldTitleSealed, v))
 }
 
-// TitleGTE applies the GTE predicate on the "title" field.
-func TitleGTE(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldGTE(FieldTitle, v))
+// TitleSealedGTE applies the GTE predicate on the "title_sealed" field.
+func TitleSealedGTE(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldGTE(FieldTitleSealed, v))
 }
 
-// TitleLT applies the LT predicate on the "title" field.
-func TitleLT(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldLT(FieldTitle, v))
+// TitleSealedLT applies the LT predicate on the "title_sealed" field.
+func TitleSealedLT(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldLT(FieldTitleSealed, v))
 }
 
-// TitleLTE applies the LTE predicate on the "title" field.
-func TitleLTE(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldLTE(FieldTitle, v))
+// TitleSealedLTE applies the LTE predicate on the "title_sealed" field.
+func TitleSealedLTE(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldLTE(FieldTitleSealed, v))
 }
 
-// TitleContains applies the Contains predicate on the "title" field.
-func TitleContains(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldContains(FieldTitle, v))
+// TitleSealedIsNil applies the IsNil predicate on the "title_sealed" field.
+func TitleSealedIsNil() predicate.Activity {
+	return predicate.Activity(sql.FieldIsNull(FieldTitleSealed))
 }
 
-// TitleHasPrefix applies the HasPrefix predicate on the "title" field.
-func TitleHasPrefix(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldHasPrefix(FieldTitle, v))
+// TitleSealedNotNil applies the NotNil predicate on the "title_sealed" field.
+func TitleSealedNotNil() predicate.Activity {
+	return predicate.Activity(sql.FieldNotNull(FieldTitleSealed))
 }
 
-// TitleHasSuffix applies the HasSuffix predicate on the "title" field.
-func TitleHasSuffix(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldHasSuffix(FieldTitle, v))
+// SummarySealedEQ applies the EQ predicate on the "summary_sealed" field.
+func SummarySealedEQ(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldEQ(FieldSummarySealed, v))
 }
 
-// TitleIsNil applies the IsNil predicate on the "title" field.
-func TitleIsNil() predicate.Activity {
-	return predicate.Activity(sql.FieldIsNull(FieldTitle))
+// SummarySealedNEQ applies the NEQ predicate on the "summary_sealed" field.
+func SummarySealedNEQ(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldNEQ(FieldSummarySealed, v))
 }
 
-// TitleNotNil applies the NotNil predicate on the "title" field.
-func TitleNotNil() predicate.Activity {
-	return predicate.Activity(sql.FieldNotNull(FieldTitle))
+// SummarySealedIn applies the In predicate on the "summary_sealed" field.
+func SummarySealedIn(vs ...seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldIn(FieldSummarySealed, vs...))
 }
 
-// TitleEqualFold applies the EqualFold predicate on the "title" field.
-func TitleEqualFold(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEqualFold(FieldTitle, v))
+// SummarySealedNotIn applies the NotIn predicate on the "summary_sealed" field.
+func SummarySealedNotIn(vs ...seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldNotIn(FieldSummarySealed, vs...))
 }
 
-// TitleContainsFold applies the ContainsFold predicate on the "title" field.
-func TitleContainsFold(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldContainsFold(FieldTitle, v))
+// SummarySealedGT applies the GT predicate on the "summary_sealed" field.
+func SummarySealedGT(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldGT(FieldSummarySealed, v))
 }
 
-// SummaryEQ applies the EQ predicate on the "summary" field.
-func SummaryEQ(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEQ(FieldSummary, v))
+// SummarySealedGTE applies the GTE predicate on the "summary_sealed" field.
+func SummarySealedGTE(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldGTE(FieldSummarySealed, v))
 }
 
-// SummaryNEQ applies the NEQ predicate on the "summary" field.
-func SummaryNEQ(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldNEQ(FieldSummary, v))
+// SummarySealedLT applies the LT predicate on the "summary_sealed" field.
+func SummarySealedLT(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldLT(FieldSummarySealed, v))
 }
 
-// SummaryIn applies the In predicate on the "summary" field.
-func SummaryIn(vs ...string) predicate.Activity {
-	return predicate.Activity(sql.FieldIn(FieldSummary, vs...))
+// SummarySealedLTE applies the LTE predicate on the "summary_sealed" field.
+func SummarySealedLTE(v seal.Cell) predicate.Activity {
+	return predicate.Activity(sql.FieldLTE(FieldSummarySealed, v))
 }
 
-// SummaryNotIn applies the NotIn predicate on the "summary" field.
-func SummaryNotIn(vs ...string) predicate.Activity {
-	return predicate.Activity(sql.FieldNotIn(FieldSummary, vs...))
+// SummarySealedIsNil applies the IsNil predicate on the "summary_sealed" field.
+func SummarySealedIsNil() predicate.Activity {
+	return predicate.Activity(sql.FieldIsNull(FieldSummarySealed))
 }
 
-// SummaryGT applies the GT predicate on the "summary" field.
-func SummaryGT(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldGT(FieldSummary, v))
-}
-
-// SummaryGTE applies the GTE predicate on the "summary" field.
-func SummaryGTE(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldGTE(FieldSummary, v))
-}
-
-// SummaryLT applies the LT predicate on the "summary" field.
-func SummaryLT(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldLT(FieldSummary, v))
-}
-
-// SummaryLTE applies the LTE predicate on the "summary" field.
-func SummaryLTE(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldLTE(FieldSummary, v))
-}
-
-// SummaryContains applies the Contains predicate on the "summary" field.
-func SummaryContains(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldContains(FieldSummary, v))
-}
-
-// SummaryHasPrefix applies the HasPrefix predicate on the "summary" field.
-func SummaryHasPrefix(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldHasPrefix(FieldSummary, v))
-}
-
-// SummaryHasSuffix applies the HasSuffix predicate on the "summary" field.
-func SummaryHasSuffix(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldHasSuffix(FieldSummary, v))
-}
-
-// SummaryIsNil applies the IsNil predicate on the "summary" field.
-func SummaryIsNil() predicate.Activity {
-	return predicate.Activity(sql.FieldIsNull(FieldSummary))
-}
-
-// SummaryNotNil applies the NotNil predicate on the "summary" field.
-func SummaryNotNil() predicate.Activity {
-	return predicate.Activity(sql.FieldNotNull(FieldSummary))
-}
-
-// SummaryEqualFold applies the EqualFold predicate on the "summary" field.
-func SummaryEqualFold(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldEqualFold(FieldSummary, v))
-}
-
-// SummaryContainsFold applies the ContainsFold predicate on the "summary" field.
-func SummaryContainsFold(v string) predicate.Activity {
-	return predicate.Activity(sql.FieldContainsFold(FieldSummary, v))
+// SummarySealedNotNil applies the NotNil predicate on the "summary_sealed" field.
+func SummarySealedNotNil() predicate.Activity {
+	return predicate.Activity(sql.FieldNotNull(FieldSummarySealed))
 }
 
 // ContactIDEQ applies the EQ predicate on the "contact_id" field.

@@ -25,40 +25,52 @@ const (
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
 	FieldExternalIDInstance = "external_id_instance"
-	// FieldFirstName holds the string denoting the first_name field in the database.
-	FieldFirstName = "first_name"
-	// FieldLastName holds the string denoting the last_name field in the database.
-	FieldLastName = "last_name"
-	// FieldBirthday holds the string denoting the birthday field in the database.
-	FieldBirthday = "birthday"
-	// FieldEmail holds the string denoting the email field in the database.
-	FieldEmail = "email"
-	// FieldPhone holds the string denoting the phone field in the database.
-	FieldPhone = "phone"
-	// FieldMobile holds the string denoting the mobile field in the database.
-	FieldMobile = "mobile"
-	// FieldFax holds the string denoting the fax field in the database.
-	FieldFax = "fax"
-	// FieldStreet holds the string denoting the street field in the database.
-	FieldStreet = "street"
-	// FieldCity holds the string denoting the city field in the database.
-	FieldCity = "city"
-	// FieldPostalCode holds the string denoting the postal_code field in the database.
-	FieldPostalCode = "postal_code"
-	// FieldState holds the string denoting the state field in the database.
-	FieldState = "state"
+	// FieldFirstNameSealed holds the string denoting the first_name_sealed field in the database.
+	FieldFirstNameSealed = "first_name_sealed"
+	// FieldLastNameSealed holds the string denoting the last_name_sealed field in the database.
+	FieldLastNameSealed = "last_name_sealed"
+	// FieldLastNameIndex holds the string denoting the last_name_index field in the database.
+	FieldLastNameIndex = "last_name_index"
+	// FieldBirthdaySealed holds the string denoting the birthday_sealed field in the database.
+	FieldBirthdaySealed = "birthday_sealed"
+	// FieldEmailSealed holds the string denoting the email_sealed field in the database.
+	FieldEmailSealed = "email_sealed"
+	// FieldEmailIndex holds the string denoting the email_index field in the database.
+	FieldEmailIndex = "email_index"
+	// FieldPhoneSealed holds the string denoting the phone_sealed field in the database.
+	FieldPhoneSealed = "phone_sealed"
+	// FieldPhoneIndex holds the string denoting the phone_index field in the database.
+	FieldPhoneIndex = "phone_index"
+	// FieldMobileSealed holds the string denoting the mobile_sealed field in the database.
+	FieldMobileSealed = "mobile_sealed"
+	// FieldMobileIndex holds the string denoting the mobile_index field in the database.
+	FieldMobileIndex = "mobile_index"
+	// FieldFaxSealed holds the string denoting the fax_sealed field in the database.
+	FieldFaxSealed = "fax_sealed"
+	// FieldStreetSealed holds the string denoting the street_sealed field in the database.
+	FieldStreetSealed = "street_sealed"
+	// FieldCitySealed holds the string denoting the city_sealed field in the database.
+	FieldCitySealed = "city_sealed"
+	// FieldCityIndex holds the string denoting the city_index field in the database.
+	FieldCityIndex = "city_index"
+	// FieldPostalCodeSealed holds the string denoting the postal_code_sealed field in the database.
+	FieldPostalCodeSealed = "postal_code_sealed"
+	// FieldPostalCodeIndex holds the string denoting the postal_code_index field in the database.
+	FieldPostalCodeIndex = "postal_code_index"
+	// FieldStateSealed holds the string denoting the state_sealed field in the database.
+	FieldStateSealed = "state_sealed"
 	// FieldCountry holds the string denoting the country field in the database.
 	FieldCountry = "country"
 	// FieldRegion holds the string denoting the region field in the database.
 	FieldRegion = "region"
-	// FieldJobTitle holds the string denoting the job_title field in the database.
-	FieldJobTitle = "job_title"
+	// FieldJobTitleSealed holds the string denoting the job_title_sealed field in the database.
+	FieldJobTitleSealed = "job_title_sealed"
 	// FieldPreferredLanguage holds the string denoting the preferred_language field in the database.
 	FieldPreferredLanguage = "preferred_language"
-	// FieldNotes holds the string denoting the notes field in the database.
-	FieldNotes = "notes"
-	// FieldAccessibilityNeeds holds the string denoting the accessibility_needs field in the database.
-	FieldAccessibilityNeeds = "accessibility_needs"
+	// FieldNotesSealed holds the string denoting the notes_sealed field in the database.
+	FieldNotesSealed = "notes_sealed"
+	// FieldAccessibilityNeedsSealed holds the string denoting the accessibility_needs_sealed field in the database.
+	FieldAccessibilityNeedsSealed = "accessibility_needs_sealed"
 	// FieldLifecycleStage holds the string denoting the lifecycle_stage field in the database.
 	FieldLifecycleStage = "lifecycle_stage"
 	// FieldSubscribedAt holds the string denoting the subscribed_at field in the database.
@@ -106,23 +118,29 @@ var Columns = []string{
 	FieldPrivacyState,
 	FieldExternalID,
 	FieldExternalIDInstance,
-	FieldFirstName,
-	FieldLastName,
-	FieldBirthday,
-	FieldEmail,
-	FieldPhone,
-	FieldMobile,
-	FieldFax,
-	FieldStreet,
-	FieldCity,
-	FieldPostalCode,
-	FieldState,
+	FieldFirstNameSealed,
+	FieldLastNameSealed,
+	FieldLastNameIndex,
+	FieldBirthdaySealed,
+	FieldEmailSealed,
+	FieldEmailIndex,
+	FieldPhoneSealed,
+	FieldPhoneIndex,
+	FieldMobileSealed,
+	FieldMobileIndex,
+	FieldFaxSealed,
+	FieldStreetSealed,
+	FieldCitySealed,
+	FieldCityIndex,
+	FieldPostalCodeSealed,
+	FieldPostalCodeIndex,
+	FieldStateSealed,
 	FieldCountry,
 	FieldRegion,
-	FieldJobTitle,
+	FieldJobTitleSealed,
 	FieldPreferredLanguage,
-	FieldNotes,
-	FieldAccessibilityNeeds,
+	FieldNotesSealed,
+	FieldAccessibilityNeedsSealed,
 	FieldLifecycleStage,
 	FieldSubscribedAt,
 	FieldLastActivityAt,
@@ -150,7 +168,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
@@ -224,59 +242,34 @@ func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
-// ByFirstName orders the results by the first_name field.
-func ByFirstName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldFirstName, opts...).ToFunc()
+// ByLastNameIndex orders the results by the last_name_index field.
+func ByLastNameIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastNameIndex, opts...).ToFunc()
 }
 
-// ByLastName orders the results by the last_name field.
-func ByLastName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldLastName, opts...).ToFunc()
+// ByEmailIndex orders the results by the email_index field.
+func ByEmailIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmailIndex, opts...).ToFunc()
 }
 
-// ByBirthday orders the results by the birthday field.
-func ByBirthday(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldBirthday, opts...).ToFunc()
+// ByPhoneIndex orders the results by the phone_index field.
+func ByPhoneIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPhoneIndex, opts...).ToFunc()
 }
 
-// ByEmail orders the results by the email field.
-func ByEmail(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldEmail, opts...).ToFunc()
+// ByMobileIndex orders the results by the mobile_index field.
+func ByMobileIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMobileIndex, opts...).ToFunc()
 }
 
-// ByPhone orders the results by the phone field.
-func ByPhone(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldPhone, opts...).ToFunc()
+// ByCityIndex orders the results by the city_index field.
+func ByCityIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCityIndex, opts...).ToFunc()
 }
 
-// ByMobile orders the results by the mobile field.
-func ByMobile(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldMobile, opts...).ToFunc()
-}
-
-// ByFax orders the results by the fax field.
-func ByFax(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldFax, opts...).ToFunc()
-}
-
-// ByStreet orders the results by the street field.
-func ByStreet(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldStreet, opts...).ToFunc()
-}
-
-// ByCity orders the results by the city field.
-func ByCity(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldCity, opts...).ToFunc()
-}
-
-// ByPostalCode orders the results by the postal_code field.
-func ByPostalCode(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldPostalCode, opts...).ToFunc()
-}
-
-// ByState orders the results by the state field.
-func ByState(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldState, opts...).ToFunc()
+// ByPostalCodeIndex orders the results by the postal_code_index field.
+func ByPostalCodeIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPostalCodeIndex, opts...).ToFunc()
 }
 
 // ByCountry orders the results by the country field.
@@ -289,24 +282,9 @@ func ByRegion(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRegion, opts...).ToFunc()
 }
 
-// ByJobTitle orders the results by the job_title field.
-func ByJobTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldJobTitle, opts...).ToFunc()
-}
-
 // ByPreferredLanguage orders the results by the preferred_language field.
 func ByPreferredLanguage(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPreferredLanguage, opts...).ToFunc()
-}
-
-// ByNotes orders the results by the notes field.
-func ByNotes(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldNotes, opts...).ToFunc()
-}
-
-// ByAccessibilityNeeds orders the results by the accessibility_needs field.
-func ByAccessibilityNeeds(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldAccessibilityNeeds, opts...).ToFunc()
 }
 
 // ByLifecycleStage orders the results by the lifecycle_stage field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -76,59 +77,89 @@ func ExternalIDInstance(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldExternalIDInstance, v))
 }
 
-// FirstName applies equality check predicate on the "first_name" field. It's identical to FirstNameEQ.
-func FirstName(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldFirstName, v))
+// FirstNameSealed applies equality check predicate on the "first_name_sealed" field. It's identical to FirstNameSealedEQ.
+func FirstNameSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFirstNameSealed, v))
 }
 
-// LastName applies equality check predicate on the "last_name" field. It's identical to LastNameEQ.
-func LastName(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldLastName, v))
+// LastNameSealed applies equality check predicate on the "last_name_sealed" field. It's identical to LastNameSealedEQ.
+func LastNameSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLastNameSealed, v))
 }
 
-// Birthday applies equality check predicate on the "birthday" field. It's identical to BirthdayEQ.
-func Birthday(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldBirthday, v))
+// LastNameIndex applies equality check predicate on the "last_name_index" field. It's identical to LastNameIndexEQ.
+func LastNameIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLastNameIndex, v))
 }
 
-// Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
-func Email(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldEmail, v))
+// BirthdaySealed applies equality check predicate on the "birthday_sealed" field. It's identical to BirthdaySealedEQ.
+func BirthdaySealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldBirthdaySealed, v))
 }
 
-// Phone applies equality check predicate on the "phone" field. It's identical to PhoneEQ.
-func Phone(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldPhone, v))
+// EmailSealed applies equality check predicate on the "email_sealed" field. It's identical to EmailSealedEQ.
+func EmailSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// Mobile applies equality check predicate on the "mobile" field. It's identical to MobileEQ.
-func Mobile(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldMobile, v))
+// EmailIndex applies equality check predicate on the "email_index" field. It's identical to EmailIndexEQ.
+func EmailIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// Fax applies equality check predicate on the "fax" field. It's identical to FaxEQ.
-func Fax(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldFax, v))
+// PhoneSealed applies equality check predicate on the "phone_sealed" field. It's identical to PhoneSealedEQ.
+func PhoneSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPhoneSealed, v))
 }
 
-// Street applies equality check predicate on the "street" field. It's identical to StreetEQ.
-func Street(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldStreet, v))
+// PhoneIndex applies equality check predicate on the "phone_index" field. It's identical to PhoneIndexEQ.
+func PhoneIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPhoneIndex, v))
 }
 
-// City applies equality check predicate on the "city" field. It's identical to CityEQ.
-func City(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldCity, v))
+// MobileSealed applies equality check predicate on the "mobile_sealed" field. It's identical to MobileSealedEQ.
+func MobileSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldMobileSealed, v))
 }
 
-// PostalCode applies equality check predicate on the "postal_code" field. It's identical to PostalCodeEQ.
-func PostalCode(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldPostalCode, v))
+// MobileIndex applies equality check predicate on the "mobile_index" field. It's identical to MobileIndexEQ.
+func MobileIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldMobileIndex, v))
 }
 
-// State applies equality check predicate on the "state" field. It's identical to StateEQ.
-func State(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldState, v))
+// FaxSealed applies equality check predicate on the "fax_sealed" field. It's identical to FaxSealedEQ.
+func FaxSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFaxSealed, v))
+}
+
+// StreetSealed applies equality check predicate on the "street_sealed" field. It's identical to StreetSealedEQ.
+func StreetSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldStreetSealed, v))
+}
+
+// CitySealed applies equality check predicate on the "city_sealed" field. It's identical to CitySealedEQ.
+func CitySealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldCitySealed, v))
+}
+
+// CityIndex applies equality check predicate on the "city_index" field. It's identical to CityIndexEQ.
+func CityIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldCityIndex, v))
+}
+
+// PostalCodeSealed applies equality check predicate on the "postal_code_sealed" field. It's identical to PostalCodeSealedEQ.
+func PostalCodeSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPostalCodeSealed, v))
+}
+
+// PostalCodeIndex applies equality check predicate on the "postal_code_index" field. It's identical to PostalCodeIndexEQ.
+func PostalCodeIndex(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPostalCodeIndex, v))
+}
+
+// StateSealed applies equality check predicate on the "state_sealed" field. It's identical to StateSealedEQ.
+func StateSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldStateSealed, v))
 }
 
 // Country applies equality check predicate on the "country" field. It's identical to CountryEQ.
@@ -141,9 +172,9 @@ func Region(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldRegion, v))
 }
 
-// JobTitle applies equality check predicate on the "job_title" field. It's identical to JobTitleEQ.
-func JobTitle(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldJobTitle, v))
+// JobTitleSealed applies equality check predicate on the "job_title_sealed" field. It's identical to JobTitleSealedEQ.
+func JobTitleSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldJobTitleSealed, v))
 }
 
 // PreferredLanguage applies equality check predicate on the "preferred_language" field. It's identical to PreferredLanguageEQ.
@@ -151,14 +182,14 @@ func PreferredLanguage(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldPreferredLanguage, v))
 }
 
-// Notes applies equality check predicate on the "notes" field. It's identical to NotesEQ.
-func Notes(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldNotes, v))
+// NotesSealed applies equality check predicate on the "notes_sealed" field. It's identical to NotesSealedEQ.
+func NotesSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldNotesSealed, v))
 }
 
-// AccessibilityNeeds applies equality check predicate on the "accessibility_needs" field. It's identical to AccessibilityNeedsEQ.
-func AccessibilityNeeds(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldAccessibilityNeeds, v))
+// AccessibilityNeedsSealed applies equality check predicate on the "accessibility_needs_sealed" field. It's identical to AccessibilityNeedsSealedEQ.
+func AccessibilityNeedsSealed(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldAccessibilityNeedsSealed, v))
 }
 
 // SubscribedAt applies equality check predicate on the "subscribed_at" field. It's identical to SubscribedAtEQ.
@@ -396,804 +427,854 @@ func ExternalIDInstanceLTE(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
-// FirstNameEQ applies the EQ predicate on the "first_name" field.
-func FirstNameEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldFirstName, v))
+// FirstNameSealedEQ applies the EQ predicate on the "first_name_sealed" field.
+func FirstNameSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFirstNameSealed, v))
 }
 
-// FirstNameNEQ applies the NEQ predicate on the "first_name" field.
-func FirstNameNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldFirstName, v))
+// FirstNameSealedNEQ applies the NEQ predicate on the "first_name_sealed" field.
+func FirstNameSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldFirstNameSealed, v))
 }
 
-// FirstNameIn applies the In predicate on the "first_name" field.
-func FirstNameIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldFirstName, vs...))
+// FirstNameSealedIn applies the In predicate on the "first_name_sealed" field.
+func FirstNameSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldFirstNameSealed, vs...))
 }
 
-// FirstNameNotIn applies the NotIn predicate on the "first_name" field.
-func FirstNameNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldFirstName, vs...))
+// FirstNameSealedNotIn applies the NotIn predicate on the "first_name_sealed" field.
+func FirstNameSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldFirstNameSealed, vs...))
 }
 
-// FirstNameGT applies the GT predicate on the "first_name" field.
-func FirstNameGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldFirstName, v))
+// FirstNameSealedGT applies the GT predicate on the "first_name_sealed" field.
+func FirstNameSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldFirstNameSealed, v))
 }
 
-// FirstNameGTE applies the GTE predicate on the "first_name" field.
-func FirstNameGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldFirstName, v))
+// FirstNameSealedGTE applies the GTE predicate on the "first_name_sealed" field.
+func FirstNameSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldFirstNameSealed, v))
 }
 
-// FirstNameLT applies the LT predicate on the "first_name" field.
-func FirstNameLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldFirstName, v))
+// FirstNameSealedLT applies the LT predicate on the "first_name_sealed" field.
+func FirstNameSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldFirstNameSealed, v))
 }
 
-// FirstNameLTE applies the LTE predicate on the "first_name" field.
-func FirstNameLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldFirstName, v))
+// FirstNameSealedLTE applies the LTE predicate on the "first_name_sealed" field.
+func FirstNameSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldFirstNameSealed, v))
 }
 
-// FirstNameContains applies the Contains predicate on the "first_name" field.
-func FirstNameContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldFirstName, v))
+// FirstNameSealedIsNil applies the IsNil predicate on the "first_name_sealed" field.
+func FirstNameSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldFirstNameSealed))
 }
 
-// FirstNameHasPrefix applies the HasPrefix predicate on the "first_name" field.
-func FirstNameHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldFirstName, v))
+// FirstNameSealedNotNil applies the NotNil predicate on the "first_name_sealed" field.
+func FirstNameSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldFirstNameSealed))
 }
 
-// FirstNameHasSuffix applies the HasSuffix predicate on the "first_name" field.
-func FirstNameHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldFirstName, v))
+// LastNameSealedEQ applies the EQ predicate on the "last_name_sealed" field.
+func LastNameSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLastNameSealed, v))
 }
 
-// FirstNameIsNil applies the IsNil predicate on the "first_name" field.
-func FirstNameIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldFirstName))
+// LastNameSealedNEQ applies the NEQ predicate on the "last_name_sealed" field.
+func LastNameSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldLastNameSealed, v))
 }
 
-// FirstNameNotNil applies the NotNil predicate on the "first_name" field.
-func FirstNameNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldFirstName))
+// LastNameSealedIn applies the In predicate on the "last_name_sealed" field.
+func LastNameSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldLastNameSealed, vs...))
 }
 
-// FirstNameEqualFold applies the EqualFold predicate on the "first_name" field.
-func FirstNameEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldFirstName, v))
+// LastNameSealedNotIn applies the NotIn predicate on the "last_name_sealed" field.
+func LastNameSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldLastNameSealed, vs...))
 }
 
-// FirstNameContainsFold applies the ContainsFold predicate on the "first_name" field.
-func FirstNameContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldFirstName, v))
+// LastNameSealedGT applies the GT predicate on the "last_name_sealed" field.
+func LastNameSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldLastNameSealed, v))
 }
 
-// LastNameEQ applies the EQ predicate on the "last_name" field.
-func LastNameEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldLastName, v))
+// LastNameSealedGTE applies the GTE predicate on the "last_name_sealed" field.
+func LastNameSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldLastNameSealed, v))
 }
 
-// LastNameNEQ applies the NEQ predicate on the "last_name" field.
-func LastNameNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldLastName, v))
+// LastNameSealedLT applies the LT predicate on the "last_name_sealed" field.
+func LastNameSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldLastNameSealed, v))
 }
 
-// LastNameIn applies the In predicate on the "last_name" field.
-func LastNameIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldLastName, vs...))
+// LastNameSealedLTE applies the LTE predicate on the "last_name_sealed" field.
+func LastNameSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldLastNameSealed, v))
 }
 
-// LastNameNotIn applies the NotIn predicate on the "last_name" field.
-func LastNameNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldLastName, vs...))
+// LastNameSealedIsNil applies the IsNil predicate on the "last_name_sealed" field.
+func LastNameSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldLastNameSealed))
 }
 
-// LastNameGT applies the GT predicate on the "last_name" field.
-func LastNameGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldLastName, v))
+// LastNameSealedNotNil applies the NotNil predicate on the "last_name_sealed" field.
+func LastNameSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldLastNameSealed))
 }
 
-// LastNameGTE applies the GTE predicate on the "last_name" field.
-func LastNameGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldLastName, v))
+// LastNameIndexEQ applies the EQ predicate on the "last_name_index" field.
+func LastNameIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLastNameIndex, v))
 }
 
-// LastNameLT applies the LT predicate on the "last_name" field.
-func LastNameLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldLastName, v))
+// LastNameIndexNEQ applies the NEQ predicate on the "last_name_index" field.
+func LastNameIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldLastNameIndex, v))
 }
 
-// LastNameLTE applies the LTE predicate on the "last_name" field.
-func LastNameLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldLastName, v))
+// LastNameIndexIn applies the In predicate on the "last_name_index" field.
+func LastNameIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldLastNameIndex, vs...))
 }
 
-// LastNameContains applies the Contains predicate on the "last_name" field.
-func LastNameContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldLastName, v))
+// LastNameIndexNotIn applies the NotIn predicate on the "last_name_index" field.
+func LastNameIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldLastNameIndex, vs...))
 }
 
-// LastNameHasPrefix applies the HasPrefix predicate on the "last_name" field.
-func LastNameHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldLastName, v))
+// LastNameIndexGT applies the GT predicate on the "last_name_index" field.
+func LastNameIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldLastNameIndex, v))
 }
 
-// LastNameHasSuffix applies the HasSuffix predicate on the "last_name" field.
-func LastNameHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldLastName, v))
+// LastNameIndexGTE applies the GTE predicate on the "last_name_index" field.
+func LastNameIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldLastNameIndex, v))
 }
 
-// LastNameIsNil applies the IsNil predicate on the "last_name" field.
-func LastNameIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldLastName))
+// LastNameIndexLT applies the LT predicate on the "last_name_index" field.
+func LastNameIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldLastNameIndex, v))
 }
 
-// LastNameNotNil applies the NotNil predicate on the "last_name" field.
-func LastNameNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldLastName))
+// LastNameIndexLTE applies the LTE predicate on the "last_name_index" field.
+func LastNameIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldLastNameIndex, v))
 }
 
-// LastNameEqualFold applies the EqualFold predicate on the "last_name" field.
-func LastNameEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldLastName, v))
+// LastNameIndexIsNil applies the IsNil predicate on the "last_name_index" field.
+func LastNameIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldLastNameIndex))
 }
 
-// LastNameContainsFold applies the ContainsFold predicate on the "last_name" field.
-func LastNameContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldLastName, v))
+// LastNameIndexNotNil applies the NotNil predicate on the "last_name_index" field.
+func LastNameIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldLastNameIndex))
 }
 
-// BirthdayEQ applies the EQ predicate on the "birthday" field.
-func BirthdayEQ(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldBirthday, v))
+// BirthdaySealedEQ applies the EQ predicate on the "birthday_sealed" field.
+func BirthdaySealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldBirthdaySealed, v))
 }
 
-// BirthdayNEQ applies the NEQ predicate on the "birthday" field.
-func BirthdayNEQ(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldBirthday, v))
+// BirthdaySealedNEQ applies the NEQ predicate on the "birthday_sealed" field.
+func BirthdaySealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldBirthdaySealed, v))
 }
 
-// BirthdayIn applies the In predicate on the "birthday" field.
-func BirthdayIn(vs ...time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldBirthday, vs...))
+// BirthdaySealedIn applies the In predicate on the "birthday_sealed" field.
+func BirthdaySealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldBirthdaySealed, vs...))
 }
 
-// BirthdayNotIn applies the NotIn predicate on the "birthday" field.
-func BirthdayNotIn(vs ...time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldBirthday, vs...))
+// BirthdaySealedNotIn applies the NotIn predicate on the "birthday_sealed" field.
+func BirthdaySealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldBirthdaySealed, vs...))
 }
 
-// BirthdayGT applies the GT predicate on the "birthday" field.
-func BirthdayGT(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldBirthday, v))
+// BirthdaySealedGT applies the GT predicate on the "birthday_sealed" field.
+func BirthdaySealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldBirthdaySealed, v))
 }
 
-// BirthdayGTE applies the GTE predicate on the "birthday" field.
-func BirthdayGTE(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldBirthday, v))
+// BirthdaySealedGTE applies the GTE predicate on the "birthday_sealed" field.
+func BirthdaySealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldBirthdaySealed, v))
 }
 
-// BirthdayLT applies the LT predicate on the "birthday" field.
-func BirthdayLT(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldBirthday, v))
+// BirthdaySealedLT applies the LT predicate on the "birthday_sealed" field.
+func BirthdaySealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldBirthdaySealed, v))
 }
 
-// BirthdayLTE applies the LTE predicate on the "birthday" field.
-func BirthdayLTE(v time.Time) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldBirthday, v))
+// BirthdaySealedLTE applies the LTE predicate on the "birthday_sealed" field.
+func BirthdaySealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldBirthdaySealed, v))
 }
 
-// BirthdayIsNil applies the IsNil predicate on the "birthday" field.
-func BirthdayIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldBirthday))
+// BirthdaySealedIsNil applies the IsNil predicate on the "birthday_sealed" field.
+func BirthdaySealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldBirthdaySealed))
 }
 
-// BirthdayNotNil applies the NotNil predicate on the "birthday" field.
-func BirthdayNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldBirthday))
+// BirthdaySealedNotNil applies the NotNil predicate on the "birthday_sealed" field.
+func BirthdaySealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldBirthdaySealed))
 }
 
-// EmailEQ applies the EQ predicate on the "email" field.
-func EmailEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldEmail, v))
+// EmailSealedEQ applies the EQ predicate on the "email_sealed" field.
+func EmailSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// EmailNEQ applies the NEQ predicate on the "email" field.
-func EmailNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldEmail, v))
+// EmailSealedNEQ applies the NEQ predicate on the "email_sealed" field.
+func EmailSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldEmailSealed, v))
 }
 
-// EmailIn applies the In predicate on the "email" field.
-func EmailIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldEmail, vs...))
+// EmailSealedIn applies the In predicate on the "email_sealed" field.
+func EmailSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldEmailSealed, vs...))
 }
 
-// EmailNotIn applies the NotIn predicate on the "email" field.
-func EmailNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldEmail, vs...))
+// EmailSealedNotIn applies the NotIn predicate on the "email_sealed" field.
+func EmailSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldEmailSealed, vs...))
 }
 
-// EmailGT applies the GT predicate on the "email" field.
-func EmailGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldEmail, v))
+// EmailSealedGT applies the GT predicate on the "email_sealed" field.
+func EmailSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldEmailSealed, v))
 }
 
-// EmailGTE applies the GTE predicate on the "email" field.
-func EmailGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldEmail, v))
+// EmailSealedGTE applies the GTE predicate on the "email_sealed" field.
+func EmailSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldEmailSealed, v))
 }
 
-// EmailLT applies the LT predicate on the "email" field.
-func EmailLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldEmail, v))
+// EmailSealedLT applies the LT predicate on the "email_sealed" field.
+func EmailSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldEmailSealed, v))
 }
 
-// EmailLTE applies the LTE predicate on the "email" field.
-func EmailLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldEmail, v))
+// EmailSealedLTE applies the LTE predicate on the "email_sealed" field.
+func EmailSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldEmailSealed, v))
 }
 
-// EmailContains applies the Contains predicate on the "email" field.
-func EmailContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldEmail, v))
+// EmailSealedIsNil applies the IsNil predicate on the "email_sealed" field.
+func EmailSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldEmailSealed))
 }
 
-// EmailHasPrefix applies the HasPrefix predicate on the "email" field.
-func EmailHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldEmail, v))
+// EmailSealedNotNil applies the NotNil predicate on the "email_sealed" field.
+func EmailSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldEmailSealed))
 }
 
-// EmailHasSuffix applies the HasSuffix predicate on the "email" field.
-func EmailHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldEmail, v))
+// EmailIndexEQ applies the EQ predicate on the "email_index" field.
+func EmailIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// EmailIsNil applies the IsNil predicate on the "email" field.
-func EmailIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldEmail))
+// EmailIndexNEQ applies the NEQ predicate on the "email_index" field.
+func EmailIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldEmailIndex, v))
 }
 
-// EmailNotNil applies the NotNil predicate on the "email" field.
-func EmailNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldEmail))
+// EmailIndexIn applies the In predicate on the "email_index" field.
+func EmailIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldEmailIndex, vs...))
 }
 
-// EmailEqualFold applies the EqualFold predicate on the "email" field.
-func EmailEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldEmail, v))
+// EmailIndexNotIn applies the NotIn predicate on the "email_index" field.
+func EmailIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldEmailIndex, vs...))
 }
 
-// EmailContainsFold applies the ContainsFold predicate on the "email" field.
-func EmailContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldEmail, v))
+// EmailIndexGT applies the GT predicate on the "email_index" field.
+func EmailIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldEmailIndex, v))
 }
 
-// PhoneEQ applies the EQ predicate on the "phone" field.
-func PhoneEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldPhone, v))
+// EmailIndexGTE applies the GTE predicate on the "email_index" field.
+func EmailIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldEmailIndex, v))
 }
 
-// PhoneNEQ applies the NEQ predicate on the "phone" field.
-func PhoneNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldPhone, v))
+// EmailIndexLT applies the LT predicate on the "email_index" field.
+func EmailIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldEmailIndex, v))
 }
 
-// PhoneIn applies the In predicate on the "phone" field.
-func PhoneIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldPhone, vs...))
+// EmailIndexLTE applies the LTE predicate on the "email_index" field.
+func EmailIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldEmailIndex, v))
 }
 
-// PhoneNotIn applies the NotIn predicate on the "phone" field.
-func PhoneNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldPhone, vs...))
+// EmailIndexIsNil applies the IsNil predicate on the "email_index" field.
+func EmailIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldEmailIndex))
 }
 
-// PhoneGT applies the GT predicate on the "phone" field.
-func PhoneGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldPhone, v))
+// EmailIndexNotNil applies the NotNil predicate on the "email_index" field.
+func EmailIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldEmailIndex))
 }
 
-// PhoneGTE applies the GTE predicate on the "phone" field.
-func PhoneGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldPhone, v))
+// PhoneSealedEQ applies the EQ predicate on the "phone_sealed" field.
+func PhoneSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPhoneSealed, v))
 }
 
-// PhoneLT applies the LT predicate on the "phone" field.
-func PhoneLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldPhone, v))
+// PhoneSealedNEQ applies the NEQ predicate on the "phone_sealed" field.
+func PhoneSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldPhoneSealed, v))
 }
 
-// PhoneLTE applies the LTE predicate on the "phone" field.
-func PhoneLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldPhone, v))
+// PhoneSealedIn applies the In predicate on the "phone_sealed" field.
+func PhoneSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneContains applies the Contains predicate on the "phone" field.
-func PhoneContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldPhone, v))
+// PhoneSealedNotIn applies the NotIn predicate on the "phone_sealed" field.
+func PhoneSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneHasPrefix applies the HasPrefix predicate on the "phone" field.
-func PhoneHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldPhone, v))
+// PhoneSealedGT applies the GT predicate on the "phone_sealed" field.
+func PhoneSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldPhoneSealed, v))
 }
 
-// PhoneHasSuffix applies the HasSuffix predicate on the "phone" field.
-func PhoneHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldPhone, v))
+// PhoneSealedGTE applies the GTE predicate on the "phone_sealed" field.
+func PhoneSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldPhoneSealed, v))
 }
 
-// PhoneIsNil applies the IsNil predicate on the "phone" field.
-func PhoneIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldPhone))
+// PhoneSealedLT applies the LT predicate on the "phone_sealed" field.
+func PhoneSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldPhoneSealed, v))
 }
 
-// PhoneNotNil applies the NotNil predicate on the "phone" field.
-func PhoneNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldPhone))
+// PhoneSealedLTE applies the LTE predicate on the "phone_sealed" field.
+func PhoneSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldPhoneSealed, v))
 }
 
-// PhoneEqualFold applies the EqualFold predicate on the "phone" field.
-func PhoneEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldPhone, v))
+// PhoneSealedIsNil applies the IsNil predicate on the "phone_sealed" field.
+func PhoneSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldPhoneSealed))
 }
 
-// PhoneContainsFold applies the ContainsFold predicate on the "phone" field.
-func PhoneContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldPhone, v))
+// PhoneSealedNotNil applies the NotNil predicate on the "phone_sealed" field.
+func PhoneSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldPhoneSealed))
 }
 
-// MobileEQ applies the EQ predicate on the "mobile" field.
-func MobileEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldMobile, v))
+// PhoneIndexEQ applies the EQ predicate on the "phone_index" field.
+func PhoneIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPhoneIndex, v))
 }
 
-// MobileNEQ applies the NEQ predicate on the "mobile" field.
-func MobileNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldMobile, v))
+// PhoneIndexNEQ applies the NEQ predicate on the "phone_index" field.
+func PhoneIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldPhoneIndex, v))
 }
 
-// MobileIn applies the In predicate on the "mobile" field.
-func MobileIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldMobile, vs...))
+// PhoneIndexIn applies the In predicate on the "phone_index" field.
+func PhoneIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldPhoneIndex, vs...))
 }
 
-// MobileNotIn applies the NotIn predicate on the "mobile" field.
-func MobileNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldMobile, vs...))
+// PhoneIndexNotIn applies the NotIn predicate on the "phone_index" field.
+func PhoneIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldPhoneIndex, vs...))
 }
 
-// MobileGT applies the GT predicate on the "mobile" field.
-func MobileGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldMobile, v))
+// PhoneIndexGT applies the GT predicate on the "phone_index" field.
+func PhoneIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldPhoneIndex, v))
 }
 
-// MobileGTE applies the GTE predicate on the "mobile" field.
-func MobileGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldMobile, v))
+// PhoneIndexGTE applies the GTE predicate on the "phone_index" field.
+func PhoneIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldPhoneIndex, v))
 }
 
-// MobileLT applies the LT predicate on the "mobile" field.
-func MobileLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldMobile, v))
+// PhoneIndexLT applies the LT predicate on the "phone_index" field.
+func PhoneIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldPhoneIndex, v))
 }
 
-// MobileLTE applies the LTE predicate on the "mobile" field.
-func MobileLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldMobile, v))
+// PhoneIndexLTE applies the LTE predicate on the "phone_index" field.
+func PhoneIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldPhoneIndex, v))
 }
 
-// MobileContains applies the Contains predicate on the "mobile" field.
-func MobileContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldMobile, v))
+// PhoneIndexIsNil applies the IsNil predicate on the "phone_index" field.
+func PhoneIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldPhoneIndex))
 }
 
-// MobileHasPrefix applies the HasPrefix predicate on the "mobile" field.
-func MobileHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldMobile, v))
+// PhoneIndexNotNil applies the NotNil predicate on the "phone_index" field.
+func PhoneIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldPhoneIndex))
 }
 
-// MobileHasSuffix applies the HasSuffix predicate on the "mobile" field.
-func MobileHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldMobile, v))
+// MobileSealedEQ applies the EQ predicate on the "mobile_sealed" field.
+func MobileSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldMobileSealed, v))
 }
 
-// MobileIsNil applies the IsNil predicate on the "mobile" field.
-func MobileIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldMobile))
+// MobileSealedNEQ applies the NEQ predicate on the "mobile_sealed" field.
+func MobileSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldMobileSealed, v))
 }
 
-// MobileNotNil applies the NotNil predicate on the "mobile" field.
-func MobileNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldMobile))
+// MobileSealedIn applies the In predicate on the "mobile_sealed" field.
+func MobileSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldMobileSealed, vs...))
 }
 
-// MobileEqualFold applies the EqualFold predicate on the "mobile" field.
-func MobileEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldMobile, v))
+// MobileSealedNotIn applies the NotIn predicate on the "mobile_sealed" field.
+func MobileSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldMobileSealed, vs...))
 }
 
-// MobileContainsFold applies the ContainsFold predicate on the "mobile" field.
-func MobileContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldMobile, v))
+// MobileSealedGT applies the GT predicate on the "mobile_sealed" field.
+func MobileSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldMobileSealed, v))
 }
 
-// FaxEQ applies the EQ predicate on the "fax" field.
-func FaxEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldFax, v))
+// MobileSealedGTE applies the GTE predicate on the "mobile_sealed" field.
+func MobileSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldMobileSealed, v))
 }
 
-// FaxNEQ applies the NEQ predicate on the "fax" field.
-func FaxNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldFax, v))
+// MobileSealedLT applies the LT predicate on the "mobile_sealed" field.
+func MobileSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldMobileSealed, v))
 }
 
-// FaxIn applies the In predicate on the "fax" field.
-func FaxIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldFax, vs...))
+// MobileSealedLTE applies the LTE predicate on the "mobile_sealed" field.
+func MobileSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldMobileSealed, v))
 }
 
-// FaxNotIn applies the NotIn predicate on the "fax" field.
-func FaxNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldFax, vs...))
+// MobileSealedIsNil applies the IsNil predicate on the "mobile_sealed" field.
+func MobileSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldMobileSealed))
 }
 
-// FaxGT applies the GT predicate on the "fax" field.
-func FaxGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldFax, v))
+// MobileSealedNotNil applies the NotNil predicate on the "mobile_sealed" field.
+func MobileSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldMobileSealed))
 }
 
-// FaxGTE applies the GTE predicate on the "fax" field.
-func FaxGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldFax, v))
+// MobileIndexEQ applies the EQ predicate on the "mobile_index" field.
+func MobileIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldMobileIndex, v))
 }
 
-// FaxLT applies the LT predicate on the "fax" field.
-func FaxLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldFax, v))
+// MobileIndexNEQ applies the NEQ predicate on the "mobile_index" field.
+func MobileIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldMobileIndex, v))
 }
 
-// FaxLTE applies the LTE predicate on the "fax" field.
-func FaxLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldFax, v))
+// MobileIndexIn applies the In predicate on the "mobile_index" field.
+func MobileIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldMobileIndex, vs...))
 }
 
-// FaxContains applies the Contains predicate on the "fax" field.
-func FaxContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldFax, v))
+// MobileIndexNotIn applies the NotIn predicate on the "mobile_index" field.
+func MobileIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldMobileIndex, vs...))
 }
 
-// FaxHasPrefix applies the HasPrefix predicate on the "fax" field.
-func FaxHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldFax, v))
+// MobileIndexGT applies the GT predicate on the "mobile_index" field.
+func MobileIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldMobileIndex, v))
 }
 
-// FaxHasSuffix applies the HasSuffix predicate on the "fax" field.
-func FaxHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldFax, v))
+// MobileIndexGTE applies the GTE predicate on the "mobile_index" field.
+func MobileIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldMobileIndex, v))
 }
 
-// FaxIsNil applies the IsNil predicate on the "fax" field.
-func FaxIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldFax))
+// MobileIndexLT applies the LT predicate on the "mobile_index" field.
+func MobileIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldMobileIndex, v))
 }
 
-// FaxNotNil applies the NotNil predicate on the "fax" field.
-func FaxNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldFax))
+// MobileIndexLTE applies the LTE predicate on the "mobile_index" field.
+func MobileIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldMobileIndex, v))
 }
 
-// FaxEqualFold applies the EqualFold predicate on the "fax" field.
-func FaxEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldFax, v))
+// MobileIndexIsNil applies the IsNil predicate on the "mobile_index" field.
+func MobileIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldMobileIndex))
 }
 
-// FaxContainsFold applies the ContainsFold predicate on the "fax" field.
-func FaxContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldFax, v))
+// MobileIndexNotNil applies the NotNil predicate on the "mobile_index" field.
+func MobileIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldMobileIndex))
 }
 
-// StreetEQ applies the EQ predicate on the "street" field.
-func StreetEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldStreet, v))
+// FaxSealedEQ applies the EQ predicate on the "fax_sealed" field.
+func FaxSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFaxSealed, v))
 }
 
-// StreetNEQ applies the NEQ predicate on the "street" field.
-func StreetNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldStreet, v))
+// FaxSealedNEQ applies the NEQ predicate on the "fax_sealed" field.
+func FaxSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldFaxSealed, v))
 }
 
-// StreetIn applies the In predicate on the "street" field.
-func StreetIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldStreet, vs...))
+// FaxSealedIn applies the In predicate on the "fax_sealed" field.
+func FaxSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldFaxSealed, vs...))
 }
 
-// StreetNotIn applies the NotIn predicate on the "street" field.
-func StreetNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldStreet, vs...))
+// FaxSealedNotIn applies the NotIn predicate on the "fax_sealed" field.
+func FaxSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldFaxSealed, vs...))
 }
 
-// StreetGT applies the GT predicate on the "street" field.
-func StreetGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldStreet, v))
+// FaxSealedGT applies the GT predicate on the "fax_sealed" field.
+func FaxSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldFaxSealed, v))
 }
 
-// StreetGTE applies the GTE predicate on the "street" field.
-func StreetGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldStreet, v))
+// FaxSealedGTE applies the GTE predicate on the "fax_sealed" field.
+func FaxSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldFaxSealed, v))
 }
 
-// StreetLT applies the LT predicate on the "street" field.
-func StreetLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldStreet, v))
+// FaxSealedLT applies the LT predicate on the "fax_sealed" field.
+func FaxSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldFaxSealed, v))
 }
 
-// StreetLTE applies the LTE predicate on the "street" field.
-func StreetLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldStreet, v))
+// FaxSealedLTE applies the LTE predicate on the "fax_sealed" field.
+func FaxSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldFaxSealed, v))
 }
 
-// StreetContains applies the Contains predicate on the "street" field.
-func StreetContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldStreet, v))
+// FaxSealedIsNil applies the IsNil predicate on the "fax_sealed" field.
+func FaxSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldFaxSealed))
 }
 
-// StreetHasPrefix applies the HasPrefix predicate on the "street" field.
-func StreetHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldStreet, v))
+// FaxSealedNotNil applies the NotNil predicate on the "fax_sealed" field.
+func FaxSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldFaxSealed))
 }
 
-// StreetHasSuffix applies the HasSuffix predicate on the "street" field.
-func StreetHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldStreet, v))
+// StreetSealedEQ applies the EQ predicate on the "street_sealed" field.
+func StreetSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldStreetSealed, v))
 }
 
-// StreetIsNil applies the IsNil predicate on the "street" field.
-func StreetIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldStreet))
+// StreetSealedNEQ applies the NEQ predicate on the "street_sealed" field.
+func StreetSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldStreetSealed, v))
 }
 
-// StreetNotNil applies the NotNil predicate on the "street" field.
-func StreetNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldStreet))
+// StreetSealedIn applies the In predicate on the "street_sealed" field.
+func StreetSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldStreetSealed, vs...))
 }
 
-// StreetEqualFold applies the EqualFold predicate on the "street" field.
-func StreetEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldStreet, v))
+// StreetSealedNotIn applies the NotIn predicate on the "street_sealed" field.
+func StreetSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldStreetSealed, vs...))
 }
 
-// StreetContainsFold applies the ContainsFold predicate on the "street" field.
-func StreetContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldStreet, v))
+// StreetSealedGT applies the GT predicate on the "street_sealed" field.
+func StreetSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldStreetSealed, v))
 }
 
-// CityEQ applies the EQ predicate on the "city" field.
-func CityEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldCity, v))
+// StreetSealedGTE applies the GTE predicate on the "street_sealed" field.
+func StreetSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldStreetSealed, v))
 }
 
-// CityNEQ applies the NEQ predicate on the "city" field.
-func CityNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldCity, v))
+// StreetSealedLT applies the LT predicate on the "street_sealed" field.
+func StreetSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldStreetSealed, v))
 }
 
-// CityIn applies the In predicate on the "city" field.
-func CityIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldCity, vs...))
+// StreetSealedLTE applies the LTE predicate on the "street_sealed" field.
+func StreetSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldStreetSealed, v))
 }
 
-// CityNotIn applies the NotIn predicate on the "city" field.
-func CityNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldCity, vs...))
+// StreetSealedIsNil applies the IsNil predicate on the "street_sealed" field.
+func StreetSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldStreetSealed))
 }
 
-// CityGT applies the GT predicate on the "city" field.
-func CityGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldCity, v))
+// StreetSealedNotNil applies the NotNil predicate on the "street_sealed" field.
+func StreetSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldStreetSealed))
 }
 
-// CityGTE applies the GTE predicate on the "city" field.
-func CityGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldCity, v))
+// CitySealedEQ applies the EQ predicate on the "city_sealed" field.
+func CitySealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldCitySealed, v))
 }
 
-// CityLT applies the LT predicate on the "city" field.
-func CityLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldCity, v))
+// CitySealedNEQ applies the NEQ predicate on the "city_sealed" field.
+func CitySealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldCitySealed, v))
 }
 
-// CityLTE applies the LTE predicate on the "city" field.
-func CityLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldCity, v))
+// CitySealedIn applies the In predicate on the "city_sealed" field.
+func CitySealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldCitySealed, vs...))
 }
 
-// CityContains applies the Contains predicate on the "city" field.
-func CityContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldCity, v))
+// CitySealedNotIn applies the NotIn predicate on the "city_sealed" field.
+func CitySealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldCitySealed, vs...))
 }
 
-// CityHasPrefix applies the HasPrefix predicate on the "city" field.
-func CityHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldCity, v))
+// CitySealedGT applies the GT predicate on the "city_sealed" field.
+func CitySealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldCitySealed, v))
 }
 
-// CityHasSuffix applies the HasSuffix predicate on the "city" field.
-func CityHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldCity, v))
+// CitySealedGTE applies the GTE predicate on the "city_sealed" field.
+func CitySealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldCitySealed, v))
 }
 
-// CityIsNil applies the IsNil predicate on the "city" field.
-func CityIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldCity))
+// CitySealedLT applies the LT predicate on the "city_sealed" field.
+func CitySealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldCitySealed, v))
 }
 
-// CityNotNil applies the NotNil predicate on the "city" field.
-func CityNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldCity))
+// CitySealedLTE applies the LTE predicate on the "city_sealed" field.
+func CitySealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldCitySealed, v))
 }
 
-// CityEqualFold applies the EqualFold predicate on the "city" field.
-func CityEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldCity, v))
+// CitySealedIsNil applies the IsNil predicate on the "city_sealed" field.
+func CitySealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldCitySealed))
 }
 
-// CityContainsFold applies the ContainsFold predicate on the "city" field.
-func CityContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldCity, v))
+// CitySealedNotNil applies the NotNil predicate on the "city_sealed" field.
+func CitySealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldCitySealed))
 }
 
-// PostalCodeEQ applies the EQ predicate on the "postal_code" field.
-func PostalCodeEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldPostalCode, v))
+// CityIndexEQ applies the EQ predicate on the "city_index" field.
+func CityIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldCityIndex, v))
 }
 
-// PostalCodeNEQ applies the NEQ predicate on the "postal_code" field.
-func PostalCodeNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldPostalCode, v))
+// CityIndexNEQ applies the NEQ predicate on the "city_index" field.
+func CityIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldCityIndex, v))
 }
 
-// PostalCodeIn applies the In predicate on the "postal_code" field.
-func PostalCodeIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldPostalCode, vs...))
+// CityIndexIn applies the In predicate on the "city_index" field.
+func CityIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldCityIndex, vs...))
 }
 
-// PostalCodeNotIn applies the NotIn predicate on the "postal_code" field.
-func PostalCodeNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldPostalCode, vs...))
+// CityIndexNotIn applies the NotIn predicate on the "city_index" field.
+func CityIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldCityIndex, vs...))
 }
 
-// PostalCodeGT applies the GT predicate on the "postal_code" field.
-func PostalCodeGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldPostalCode, v))
+// CityIndexGT applies the GT predicate on the "city_index" field.
+func CityIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldCityIndex, v))
 }
 
-// PostalCodeGTE applies the GTE predicate on the "postal_code" field.
-func PostalCodeGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldPostalCode, v))
+// CityIndexGTE applies the GTE predicate on the "city_index" field.
+func CityIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldCityIndex, v))
 }
 
-// PostalCodeLT applies the LT predicate on the "postal_code" field.
-func PostalCodeLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldPostalCode, v))
+// CityIndexLT applies the LT predicate on the "city_index" field.
+func CityIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldCityIndex, v))
 }
 
-// PostalCodeLTE applies the LTE predicate on the "postal_code" field.
-func PostalCodeLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldPostalCode, v))
+// CityIndexLTE applies the LTE predicate on the "city_index" field.
+func CityIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldCityIndex, v))
 }
 
-// PostalCodeContains applies the Contains predicate on the "postal_code" field.
-func PostalCodeContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldPostalCode, v))
+// CityIndexIsNil applies the IsNil predicate on the "city_index" field.
+func CityIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldCityIndex))
 }
 
-// PostalCodeHasPrefix applies the HasPrefix predicate on the "postal_code" field.
-func PostalCodeHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldPostalCode, v))
+// CityIndexNotNil applies the NotNil predicate on the "city_index" field.
+func CityIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldCityIndex))
 }
 
-// PostalCodeHasSuffix applies the HasSuffix predicate on the "postal_code" field.
-func PostalCodeHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldPostalCode, v))
+// PostalCodeSealedEQ applies the EQ predicate on the "postal_code_sealed" field.
+func PostalCodeSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPostalCodeSealed, v))
 }
 
-// PostalCodeIsNil applies the IsNil predicate on the "postal_code" field.
-func PostalCodeIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldPostalCode))
+// PostalCodeSealedNEQ applies the NEQ predicate on the "postal_code_sealed" field.
+func PostalCodeSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldPostalCodeSealed, v))
 }
 
-// PostalCodeNotNil applies the NotNil predicate on the "postal_code" field.
-func PostalCodeNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldPostalCode))
+// PostalCodeSealedIn applies the In predicate on the "postal_code_sealed" field.
+func PostalCodeSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldPostalCodeSealed, vs...))
 }
 
-// PostalCodeEqualFold applies the EqualFold predicate on the "postal_code" field.
-func PostalCodeEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldPostalCode, v))
+// PostalCodeSealedNotIn applies the NotIn predicate on the "postal_code_sealed" field.
+func PostalCodeSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldPostalCodeSealed, vs...))
 }
 
-// PostalCodeContainsFold applies the ContainsFold predicate on the "postal_code" field.
-func PostalCodeContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldPostalCode, v))
+// PostalCodeSealedGT applies the GT predicate on the "postal_code_sealed" field.
+func PostalCodeSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldPostalCodeSealed, v))
 }
 
-// StateEQ applies the EQ predicate on the "state" field.
-func StateEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldState, v))
+// PostalCodeSealedGTE applies the GTE predicate on the "postal_code_sealed" field.
+func PostalCodeSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldPostalCodeSealed, v))
 }
 
-// StateNEQ applies the NEQ predicate on the "state" field.
-func StateNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldState, v))
+// PostalCodeSealedLT applies the LT predicate on the "postal_code_sealed" field.
+func PostalCodeSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldPostalCodeSealed, v))
 }
 
-// StateIn applies the In predicate on the "state" field.
-func StateIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldState, vs...))
+// PostalCodeSealedLTE applies the LTE predicate on the "postal_code_sealed" field.
+func PostalCodeSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldPostalCodeSealed, v))
 }
 
-// StateNotIn applies the NotIn predicate on the "state" field.
-func StateNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldState, vs...))
+// PostalCodeSealedIsNil applies the IsNil predicate on the "postal_code_sealed" field.
+func PostalCodeSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldPostalCodeSealed))
 }
 
-// StateGT applies the GT predicate on the "state" field.
-func StateGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldState, v))
+// PostalCodeSealedNotNil applies the NotNil predicate on the "postal_code_sealed" field.
+func PostalCodeSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldPostalCodeSealed))
 }
 
-// StateGTE applies the GTE predicate on the "state" field.
-func StateGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldState, v))
+// PostalCodeIndexEQ applies the EQ predicate on the "postal_code_index" field.
+func PostalCodeIndexEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldPostalCodeIndex, v))
 }
 
-// StateLT applies the LT predicate on the "state" field.
-func StateLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldState, v))
+// PostalCodeIndexNEQ applies the NEQ predicate on the "postal_code_index" field.
+func PostalCodeIndexNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldPostalCodeIndex, v))
 }
 
-// StateLTE applies the LTE predicate on the "state" field.
-func StateLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldState, v))
+// PostalCodeIndexIn applies the In predicate on the "postal_code_index" field.
+func PostalCodeIndexIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldPostalCodeIndex, vs...))
 }
 
-// StateContains applies the Contains predicate on the "state" field.
-func StateContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldState, v))
+// PostalCodeIndexNotIn applies the NotIn predicate on the "postal_code_index" field.
+func PostalCodeIndexNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldPostalCodeIndex, vs...))
 }
 
-// StateHasPrefix applies the HasPrefix predicate on the "state" field.
-func StateHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldState, v))
+// PostalCodeIndexGT applies the GT predicate on the "postal_code_index" field.
+func PostalCodeIndexGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldPostalCodeIndex, v))
 }
 
-// StateHasSuffix applies the HasSuffix predicate on the "state" field.
-func StateHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldState, v))
+// PostalCodeIndexGTE applies the GTE predicate on the "postal_code_index" field.
+func PostalCodeIndexGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldPostalCodeIndex, v))
 }
 
-// StateIsNil applies the IsNil predicate on the "state" field.
-func StateIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldState))
+// PostalCodeIndexLT applies the LT predicate on the "postal_code_index" field.
+func PostalCodeIndexLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldPostalCodeIndex, v))
 }
 
-// StateNotNil applies the NotNil predicate on the "state" field.
-func StateNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldState))
+// PostalCodeIndexLTE applies the LTE predicate on the "postal_code_index" field.
+func PostalCodeIndexLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldPostalCodeIndex, v))
 }
 
-// StateEqualFold applies the EqualFold predicate on the "state" field.
-func StateEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldState, v))
+// PostalCodeIndexIsNil applies the IsNil predicate on the "postal_code_index" field.
+func PostalCodeIndexIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldPostalCodeIndex))
 }
 
-// StateContainsFold applies the ContainsFold predicate on the "state" field.
-func StateContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldState, v))
+// PostalCodeIndexNotNil applies the NotNil predicate on the "postal_code_index" field.
+func PostalCodeIndexNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldPostalCodeIndex))
+}
+
+// StateSealedEQ applies the EQ predicate on the "state_sealed" field.
+func StateSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldStateSealed, v))
+}
+
+// StateSealedNEQ applies the NEQ predicate on the "state_sealed" field.
+func StateSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldStateSealed, v))
+}
+
+// StateSealedIn applies the In predicate on the "state_sealed" field.
+func StateSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldStateSealed, vs...))
+}
+
+// StateSealedNotIn applies the NotIn predicate on the "state_sealed" field.
+func StateSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldStateSealed, vs...))
+}
+
+// StateSealedGT applies the GT predicate on the "state_sealed" field.
+func StateSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldStateSealed, v))
+}
+
+// StateSealedGTE applies the GTE predicate on the "state_sealed" field.
+func StateSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldStateSealed, v))
+}
+
+// StateSealedLT applies the LT predicate on the "state_sealed" field.
+func StateSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldStateSealed, v))
+}
+
+// StateSealedLTE applies the LTE predicate on the "state_sealed" field.
+func StateSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldStateSealed, v))
+}
+
+// StateSealedIsNil applies the IsNil predicate on the "state_sealed" field.
+func StateSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldStateSealed))
+}
+
+// StateSealedNotNil applies the NotNil predicate on the "state_sealed" field.
+func StateSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldStateSealed))
 }
 
 // CountryEQ applies the EQ predicate on the "country" field.
@@ -1346,79 +1427,54 @@ func RegionContainsFold(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldContainsFold(FieldRegion, v))
 }
 
-// JobTitleEQ applies the EQ predicate on the "job_title" field.
-func JobTitleEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldJobTitle, v))
+// JobTitleSealedEQ applies the EQ predicate on the "job_title_sealed" field.
+func JobTitleSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleNEQ applies the NEQ predicate on the "job_title" field.
-func JobTitleNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldJobTitle, v))
+// JobTitleSealedNEQ applies the NEQ predicate on the "job_title_sealed" field.
+func JobTitleSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleIn applies the In predicate on the "job_title" field.
-func JobTitleIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldJobTitle, vs...))
+// JobTitleSealedIn applies the In predicate on the "job_title_sealed" field.
+func JobTitleSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleNotIn applies the NotIn predicate on the "job_title" field.
-func JobTitleNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldJobTitle, vs...))
+// JobTitleSealedNotIn applies the NotIn predicate on the "job_title_sealed" field.
+func JobTitleSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleGT applies the GT predicate on the "job_title" field.
-func JobTitleGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldJobTitle, v))
+// JobTitleSealedGT applies the GT predicate on the "job_title_sealed" field.
+func JobTitleSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldJobTitleSealed, v))
 }
 
-// JobTitleGTE applies the GTE predicate on the "job_title" field.
-func JobTitleGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldJobTitle, v))
+// JobTitleSealedGTE applies the GTE predicate on the "job_title_sealed" field.
+func JobTitleSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleLT applies the LT predicate on the "job_title" field.
-func JobTitleLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldJobTitle, v))
+// JobTitleSealedLT applies the LT predicate on the "job_title_sealed" field.
+func JobTitleSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldJobTitleSealed, v))
 }
 
-// JobTitleLTE applies the LTE predicate on the "job_title" field.
-func JobTitleLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldJobTitle, v))
+// JobTitleSealedLTE applies the LTE predicate on the "job_title_sealed" field.
+func JobTitleSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleContains applies the Contains predicate on the "job_title" field.
-func JobTitleContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldJobTitle, v))
+// JobTitleSealedIsNil applies the IsNil predicate on the "job_title_sealed" field.
+func JobTitleSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldJobTitleSealed))
 }
 
-// JobTitleHasPrefix applies the HasPrefix predicate on the "job_title" field.
-func JobTitleHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldJobTitle, v))
-}
-
-// JobTitleHasSuffix applies the HasSuffix predicate on the "job_title" field.
-func JobTitleHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldJobTitle, v))
-}
-
-// JobTitleIsNil applies the IsNil predicate on the "job_title" field.
-func JobTitleIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldJobTitle))
-}
-
-// JobTitleNotNil applies the NotNil predicate on the "job_title" field.
-func JobTitleNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldJobTitle))
-}
-
-// JobTitleEqualFold applies the EqualFold predicate on the "job_title" field.
-func JobTitleEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldJobTitle, v))
-}
-
-// JobTitleContainsFold applies the ContainsFold predicate on the "job_title" field.
-func JobTitleContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldJobTitle, v))
+// JobTitleSealedNotNil applies the NotNil predicate on the "job_title_sealed" field.
+func JobTitleSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldJobTitleSealed))
 }
 
 // PreferredLanguageEQ applies the EQ predicate on the "preferred_language" field.
@@ -1496,154 +1552,104 @@ func PreferredLanguageContainsFold(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldContainsFold(FieldPreferredLanguage, v))
 }
 
-// NotesEQ applies the EQ predicate on the "notes" field.
-func NotesEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldNotes, v))
+// NotesSealedEQ applies the EQ predicate on the "notes_sealed" field.
+func NotesSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldNotesSealed, v))
 }
 
-// NotesNEQ applies the NEQ predicate on the "notes" field.
-func NotesNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldNotes, v))
+// NotesSealedNEQ applies the NEQ predicate on the "notes_sealed" field.
+func NotesSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldNotesSealed, v))
 }
 
-// NotesIn applies the In predicate on the "notes" field.
-func NotesIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldNotes, vs...))
+// NotesSealedIn applies the In predicate on the "notes_sealed" field.
+func NotesSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldNotesSealed, vs...))
 }
 
-// NotesNotIn applies the NotIn predicate on the "notes" field.
-func NotesNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldNotes, vs...))
+// NotesSealedNotIn applies the NotIn predicate on the "notes_sealed" field.
+func NotesSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldNotesSealed, vs...))
 }
 
-// NotesGT applies the GT predicate on the "notes" field.
-func NotesGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldNotes, v))
+// NotesSealedGT applies the GT predicate on the "notes_sealed" field.
+func NotesSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldNotesSealed, v))
 }
 
-// NotesGTE applies the GTE predicate on the "notes" field.
-func NotesGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldNotes, v))
+// NotesSealedGTE applies the GTE predicate on the "notes_sealed" field.
+func NotesSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldNotesSealed, v))
 }
 
-// NotesLT applies the LT predicate on the "notes" field.
-func NotesLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldNotes, v))
+// NotesSealedLT applies the LT predicate on the "notes_sealed" field.
+func NotesSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldNotesSealed, v))
 }
 
-// NotesLTE applies the LTE predicate on the "notes" field.
-func NotesLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldNotes, v))
+// NotesSealedLTE applies the LTE predicate on the "notes_sealed" field.
+func NotesSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldNotesSealed, v))
 }
 
-// NotesContains applies the Contains predicate on the "notes" field.
-func NotesContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldNotes, v))
+// NotesSealedIsNil applies the IsNil predicate on the "notes_sealed" field.
+func NotesSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldNotesSealed))
 }
 
-// NotesHasPrefix applies the HasPrefix predicate on the "notes" field.
-func NotesHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldNotes, v))
+// NotesSealedNotNil applies the NotNil predicate on the "notes_sealed" field.
+func NotesSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldNotesSealed))
 }
 
-// NotesHasSuffix applies the HasSuffix predicate on the "notes" field.
-func NotesHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldNotes, v))
+// AccessibilityNeedsSealedEQ applies the EQ predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldAccessibilityNeedsSealed, v))
 }
 
-// NotesIsNil applies the IsNil predicate on the "notes" field.
-func NotesIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldNotes))
+// AccessibilityNeedsSealedNEQ applies the NEQ predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedNEQ(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldAccessibilityNeedsSealed, v))
 }
 
-// NotesNotNil applies the NotNil predicate on the "notes" field.
-func NotesNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldNotes))
+// AccessibilityNeedsSealedIn applies the In predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldAccessibilityNeedsSealed, vs...))
 }
 
-// NotesEqualFold applies the EqualFold predicate on the "notes" field.
-func NotesEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldNotes, v))
+// AccessibilityNeedsSealedNotIn applies the NotIn predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedNotIn(vs ...seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldAccessibilityNeedsSealed, vs...))
 }
 
-// NotesContainsFold applies the ContainsFold predicate on the "notes" field.
-func NotesContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldNotes, v))
+// AccessibilityNeedsSealedGT applies the GT predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedGT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldAccessibilityNeedsSealed, v))
 }
 
-// AccessibilityNeedsEQ applies the EQ predicate on the "accessibility_needs" field.
-func AccessibilityNeedsEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEQ(FieldAccessibilityNeeds, v))
+// AccessibilityNeedsSealedGTE applies the GTE predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedGTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldAccessibilityNeedsSealed, v))
 }
 
-// AccessibilityNeedsNEQ applies the NEQ predicate on the "accessibility_needs" field.
-func AccessibilityNeedsNEQ(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldNEQ(FieldAccessibilityNeeds, v))
+// AccessibilityNeedsSealedLT applies the LT predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedLT(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldAccessibilityNeedsSealed, v))
 }
 
-// AccessibilityNeedsIn applies the In predicate on the "accessibility_needs" field.
-func AccessibilityNeedsIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldIn(FieldAccessibilityNeeds, vs...))
+// AccessibilityNeedsSealedLTE applies the LTE predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedLTE(v seal.Cell) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldAccessibilityNeedsSealed, v))
 }
 
-// AccessibilityNeedsNotIn applies the NotIn predicate on the "accessibility_needs" field.
-func AccessibilityNeedsNotIn(vs ...string) predicate.Contact {
-	return predicate.Contact(sql.FieldNotIn(FieldAccessibilityNeeds, vs...))
+// AccessibilityNeedsSealedIsNil applies the IsNil predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldAccessibilityNeedsSealed))
 }
 
-// AccessibilityNeedsGT applies the GT predicate on the "accessibility_needs" field.
-func AccessibilityNeedsGT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGT(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsGTE applies the GTE predicate on the "accessibility_needs" field.
-func AccessibilityNeedsGTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldGTE(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsLT applies the LT predicate on the "accessibility_needs" field.
-func AccessibilityNeedsLT(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLT(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsLTE applies the LTE predicate on the "accessibility_needs" field.
-func AccessibilityNeedsLTE(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldLTE(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsContains applies the Contains predicate on the "accessibility_needs" field.
-func AccessibilityNeedsContains(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContains(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsHasPrefix applies the HasPrefix predicate on the "accessibility_needs" field.
-func AccessibilityNeedsHasPrefix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasPrefix(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsHasSuffix applies the HasSuffix predicate on the "accessibility_needs" field.
-func AccessibilityNeedsHasSuffix(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldHasSuffix(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsIsNil applies the IsNil predicate on the "accessibility_needs" field.
-func AccessibilityNeedsIsNil() predicate.Contact {
-	return predicate.Contact(sql.FieldIsNull(FieldAccessibilityNeeds))
-}
-
-// AccessibilityNeedsNotNil applies the NotNil predicate on the "accessibility_needs" field.
-func AccessibilityNeedsNotNil() predicate.Contact {
-	return predicate.Contact(sql.FieldNotNull(FieldAccessibilityNeeds))
-}
-
-// AccessibilityNeedsEqualFold applies the EqualFold predicate on the "accessibility_needs" field.
-func AccessibilityNeedsEqualFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldEqualFold(FieldAccessibilityNeeds, v))
-}
-
-// AccessibilityNeedsContainsFold applies the ContainsFold predicate on the "accessibility_needs" field.
-func AccessibilityNeedsContainsFold(v string) predicate.Contact {
-	return predicate.Contact(sql.FieldContainsFold(FieldAccessibilityNeeds, v))
+// AccessibilityNeedsSealedNotNil applies the NotNil predicate on the "accessibility_needs_sealed" field.
+func AccessibilityNeedsSealedNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldAccessibilityNeedsSealed))
 }
 
 // LifecycleStageEQ applies the EQ predicate on the "lifecycle_stage" field.

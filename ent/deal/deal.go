@@ -17,12 +17,14 @@ const (
 	Label = "deal"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
+	// FieldSealedBy holds the string denoting the sealed_by field in the database.
+	FieldSealedBy = "sealed_by"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
 	FieldExternalIDInstance = "external_id_instance"
-	// FieldName holds the string denoting the name field in the database.
-	FieldName = "name"
+	// FieldNameSealed holds the string denoting the name_sealed field in the database.
+	FieldNameSealed = "name_sealed"
 	// FieldStage holds the string denoting the stage field in the database.
 	FieldStage = "stage"
 	// FieldAmount holds the string denoting the amount field in the database.
@@ -35,8 +37,8 @@ const (
 	FieldExpectedCloseOn = "expected_close_on"
 	// FieldClosedAt holds the string denoting the closed_at field in the database.
 	FieldClosedAt = "closed_at"
-	// FieldNextStep holds the string denoting the next_step field in the database.
-	FieldNextStep = "next_step"
+	// FieldNextStepSealed holds the string denoting the next_step_sealed field in the database.
+	FieldNextStepSealed = "next_step_sealed"
 	// FieldAccountID holds the string denoting the account_id field in the database.
 	FieldAccountID = "account_id"
 	// FieldContactID holds the string denoting the contact_id field in the database.
@@ -92,16 +94,17 @@ const (
 // Columns holds all SQL columns for deal fields.
 var Columns = []string{
 	FieldID,
+	FieldSealedBy,
 	FieldExternalID,
 	FieldExternalIDInstance,
-	FieldName,
+	FieldNameSealed,
 	FieldStage,
 	FieldAmount,
 	FieldCurrency,
 	FieldProbability,
 	FieldExpectedCloseOn,
 	FieldClosedAt,
-	FieldNextStep,
+	FieldNextStepSealed,
 	FieldAccountID,
 	FieldContactID,
 	FieldOwnerID,
@@ -126,7 +129,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
 	DefaultExternalIDInstance int64
@@ -179,6 +182,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
+// BySealedBy orders the results by the sealed_by field.
+func BySealedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSealedBy, opts...).ToFunc()
+}
+
 // ByExternalID orders the results by the external_id field.
 func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
@@ -187,11 +195,6 @@ func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
 // ByExternalIDInstance orders the results by the external_id_instance field.
 func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
-}
-
-// ByName orders the results by the name field.
-func ByName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
 // ByStage orders the results by the stage field.
@@ -222,11 +225,6 @@ func ByExpectedCloseOn(opts ...sql.OrderTermOption) OrderOption {
 // ByClosedAt orders the results by the closed_at field.
 func ByClosedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldClosedAt, opts...).ToFunc()
-}
-
-// ByNextStep orders the results by the next_step field.
-func ByNextStep(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldNextStep, opts...).ToFunc()
 }
 
 // ByAccountID orders the results by the account_id field.

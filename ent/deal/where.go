@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -56,6 +57,11 @@ func IDLTE(id uuid.UUID) predicate.Deal {
 	return predicate.Deal(sql.FieldLTE(FieldID, id))
 }
 
+// SealedBy applies equality check predicate on the "sealed_by" field. It's identical to SealedByEQ.
+func SealedBy(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldSealedBy, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.Deal {
 	return predicate.Deal(sql.FieldEQ(FieldExternalID, v))
@@ -66,9 +72,9 @@ func ExternalIDInstance(v int64) predicate.Deal {
 	return predicate.Deal(sql.FieldEQ(FieldExternalIDInstance, v))
 }
 
-// Name applies equality check predicate on the "name" field. It's identical to NameEQ.
-func Name(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEQ(FieldName, v))
+// NameSealed applies equality check predicate on the "name_sealed" field. It's identical to NameSealedEQ.
+func NameSealed(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldNameSealed, v))
 }
 
 // Amount applies equality check predicate on the "amount" field. It's identical to AmountEQ.
@@ -96,9 +102,9 @@ func ClosedAt(v time.Time) predicate.Deal {
 	return predicate.Deal(sql.FieldEQ(FieldClosedAt, v))
 }
 
-// NextStep applies equality check predicate on the "next_step" field. It's identical to NextStepEQ.
-func NextStep(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEQ(FieldNextStep, v))
+// NextStepSealed applies equality check predicate on the "next_step_sealed" field. It's identical to NextStepSealedEQ.
+func NextStepSealed(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldNextStepSealed, v))
 }
 
 // AccountID applies equality check predicate on the "account_id" field. It's identical to AccountIDEQ.
@@ -129,6 +135,56 @@ func CreatedAt(v time.Time) predicate.Deal {
 // UpdatedAt applies equality check predicate on the "updated_at" field. It's identical to UpdatedAtEQ.
 func UpdatedAt(v time.Time) predicate.Deal {
 	return predicate.Deal(sql.FieldEQ(FieldUpdatedAt, v))
+}
+
+// SealedByEQ applies the EQ predicate on the "sealed_by" field.
+func SealedByEQ(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldSealedBy, v))
+}
+
+// SealedByNEQ applies the NEQ predicate on the "sealed_by" field.
+func SealedByNEQ(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldNEQ(FieldSealedBy, v))
+}
+
+// SealedByIn applies the In predicate on the "sealed_by" field.
+func SealedByIn(vs ...uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldIn(FieldSealedBy, vs...))
+}
+
+// SealedByNotIn applies the NotIn predicate on the "sealed_by" field.
+func SealedByNotIn(vs ...uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldNotIn(FieldSealedBy, vs...))
+}
+
+// SealedByGT applies the GT predicate on the "sealed_by" field.
+func SealedByGT(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldGT(FieldSealedBy, v))
+}
+
+// SealedByGTE applies the GTE predicate on the "sealed_by" field.
+func SealedByGTE(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldGTE(FieldSealedBy, v))
+}
+
+// SealedByLT applies the LT predicate on the "sealed_by" field.
+func SealedByLT(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldLT(FieldSealedBy, v))
+}
+
+// SealedByLTE applies the LTE predicate on the "sealed_by" field.
+func SealedByLTE(v uuid.UUID) predicate.Deal {
+	return predicate.Deal(sql.FieldLTE(FieldSealedBy, v))
+}
+
+// SealedByIsNil applies the IsNil predicate on the "sealed_by" field.
+func SealedByIsNil() predicate.Deal {
+	return predicate.Deal(sql.FieldIsNull(FieldSealedBy))
+}
+
+// SealedByNotNil applies the NotNil predicate on the "sealed_by" field.
+func SealedByNotNil() predicate.Deal {
+	return predicate.Deal(sql.FieldNotNull(FieldSealedBy))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.
@@ -246,79 +302,54 @@ func ExternalIDInstanceLTE(v int64) predicate.Deal {
 	return predicate.Deal(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
-// NameEQ applies the EQ predicate on the "name" field.
-func NameEQ(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEQ(FieldName, v))
+// NameSealedEQ applies the EQ predicate on the "name_sealed" field.
+func NameSealedEQ(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldNameSealed, v))
 }
 
-// NameNEQ applies the NEQ predicate on the "name" field.
-func NameNEQ(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldNEQ(FieldName, v))
+// NameSealedNEQ applies the NEQ predicate on the "name_sealed" field.
+func NameSealedNEQ(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldNEQ(FieldNameSealed, v))
 }
 
-// NameIn applies the In predicate on the "name" field.
-func NameIn(vs ...string) predicate.Deal {
-	return predicate.Deal(sql.FieldIn(FieldName, vs...))
+// NameSealedIn applies the In predicate on the "name_sealed" field.
+func NameSealedIn(vs ...seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldIn(FieldNameSealed, vs...))
 }
 
-// NameNotIn applies the NotIn predicate on the "name" field.
-func NameNotIn(vs ...string) predicate.Deal {
-	return predicate.Deal(sql.FieldNotIn(FieldName, vs...))
+// NameSealedNotIn applies the NotIn predicate on the "name_sealed" field.
+func NameSealedNotIn(vs ...seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldNotIn(FieldNameSealed, vs...))
 }
 
-// NameGT applies the GT predicate on the "name" field.
-func NameGT(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldGT(FieldName, v))
+// NameSealedGT applies the GT predicate on the "name_sealed" field.
+func NameSealedGT(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldGT(FieldNameSealed, v))
 }
 
-// NameGTE applies the GTE predicate on the "name" field.
-func NameGTE(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldGTE(FieldName, v))
+// NameSealedGTE applies the GTE predicate on the "name_sealed" field.
+func NameSealedGTE(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldGTE(FieldNameSealed, v))
 }
 
-// NameLT applies the LT predicate on the "name" field.
-func NameLT(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldLT(FieldName, v))
+// NameSealedLT applies the LT predicate on the "name_sealed" field.
+func NameSealedLT(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldLT(FieldNameSealed, v))
 }
 
-// NameLTE applies the LTE predicate on the "name" field.
-func NameLTE(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldLTE(FieldName, v))
+// NameSealedLTE applies the LTE predicate on the "name_sealed" field.
+func NameSealedLTE(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldLTE(FieldNameSealed, v))
 }
 
-// NameContains applies the Contains predicate on the "name" field.
-func NameContains(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldContains(FieldName, v))
+// NameSealedIsNil applies the IsNil predicate on the "name_sealed" field.
+func NameSealedIsNil() predicate.Deal {
+	return predicate.Deal(sql.FieldIsNull(FieldNameSealed))
 }
 
-// NameHasPrefix applies the HasPrefix predicate on the "name" field.
-func NameHasPrefix(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldHasPrefix(FieldName, v))
-}
-
-// NameHasSuffix applies the HasSuffix predicate on the "name" field.
-func NameHasSuffix(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldHasSuffix(FieldName, v))
-}
-
-// NameIsNil applies the IsNil predicate on the "name" field.
-func NameIsNil() predicate.Deal {
-	return predicate.Deal(sql.FieldIsNull(FieldName))
-}
-
-// NameNotNil applies the NotNil predicate on the "name" field.
-func NameNotNil() predicate.Deal {
-	return predicate.Deal(sql.FieldNotNull(FieldName))
-}
-
-// NameEqualFold applies the EqualFold predicate on the "name" field.
-func NameEqualFold(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEqualFold(FieldName, v))
-}
-
-// NameContainsFold applies the ContainsFold predicate on the "name" field.
-func NameContainsFold(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldContainsFold(FieldName, v))
+// NameSealedNotNil applies the NotNil predicate on the "name_sealed" field.
+func NameSealedNotNil() predicate.Deal {
+	return predicate.Deal(sql.FieldNotNull(FieldNameSealed))
 }
 
 // StageEQ applies the EQ predicate on the "stage" field.
@@ -616,79 +647,54 @@ func ClosedAtNotNil() predicate.Deal {
 	return predicate.Deal(sql.FieldNotNull(FieldClosedAt))
 }
 
-// NextStepEQ applies the EQ predicate on the "next_step" field.
-func NextStepEQ(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEQ(FieldNextStep, v))
+// NextStepSealedEQ applies the EQ predicate on the "next_step_sealed" field.
+func NextStepSealedEQ(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldEQ(FieldNextStepSealed, v))
 }
 
-// NextStepNEQ applies the NEQ predicate on the "next_step" field.
-func NextStepNEQ(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldNEQ(FieldNextStep, v))
+// NextStepSealedNEQ applies the NEQ predicate on the "next_step_sealed" field.
+func NextStepSealedNEQ(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldNEQ(FieldNextStepSealed, v))
 }
 
-// NextStepIn applies the In predicate on the "next_step" field.
-func NextStepIn(vs ...string) predicate.Deal {
-	return predicate.Deal(sql.FieldIn(FieldNextStep, vs...))
+// NextStepSealedIn applies the In predicate on the "next_step_sealed" field.
+func NextStepSealedIn(vs ...seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldIn(FieldNextStepSealed, vs...))
 }
 
-// NextStepNotIn applies the NotIn predicate on the "next_step" field.
-func NextStepNotIn(vs ...string) predicate.Deal {
-	return predicate.Deal(sql.FieldNotIn(FieldNextStep, vs...))
+// NextStepSealedNotIn applies the NotIn predicate on the "next_step_sealed" field.
+func NextStepSealedNotIn(vs ...seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldNotIn(FieldNextStepSealed, vs...))
 }
 
-// NextStepGT applies the GT predicate on the "next_step" field.
-func NextStepGT(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldGT(FieldNextStep, v))
+// NextStepSealedGT applies the GT predicate on the "next_step_sealed" field.
+func NextStepSealedGT(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldGT(FieldNextStepSealed, v))
 }
 
-// NextStepGTE applies the GTE predicate on the "next_step" field.
-func NextStepGTE(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldGTE(FieldNextStep, v))
+// NextStepSealedGTE applies the GTE predicate on the "next_step_sealed" field.
+func NextStepSealedGTE(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldGTE(FieldNextStepSealed, v))
 }
 
-// NextStepLT applies the LT predicate on the "next_step" field.
-func NextStepLT(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldLT(FieldNextStep, v))
+// NextStepSealedLT applies the LT predicate on the "next_step_sealed" field.
+func NextStepSealedLT(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldLT(FieldNextStepSealed, v))
 }
 
-// NextStepLTE applies the LTE predicate on the "next_step" field.
-func NextStepLTE(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldLTE(FieldNextStep, v))
+// NextStepSealedLTE applies the LTE predicate on the "next_step_sealed" field.
+func NextStepSealedLTE(v seal.Cell) predicate.Deal {
+	return predicate.Deal(sql.FieldLTE(FieldNextStepSealed, v))
 }
 
-// NextStepContains applies the Contains predicate on the "next_step" field.
-func NextStepContains(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldContains(FieldNextStep, v))
+// NextStepSealedIsNil applies the IsNil predicate on the "next_step_sealed" field.
+func NextStepSealedIsNil() predicate.Deal {
+	return predicate.Deal(sql.FieldIsNull(FieldNextStepSealed))
 }
 
-// NextStepHasPrefix applies the HasPrefix predicate on the "next_step" field.
-func NextStepHasPrefix(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldHasPrefix(FieldNextStep, v))
-}
-
-// NextStepHasSuffix applies the HasSuffix predicate on the "next_step" field.
-func NextStepHasSuffix(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldHasSuffix(FieldNextStep, v))
-}
-
-// NextStepIsNil applies the IsNil predicate on the "next_step" field.
-func NextStepIsNil() predicate.Deal {
-	return predicate.Deal(sql.FieldIsNull(FieldNextStep))
-}
-
-// NextStepNotNil applies the NotNil predicate on the "next_step" field.
-func NextStepNotNil() predicate.Deal {
-	return predicate.Deal(sql.FieldNotNull(FieldNextStep))
-}
-
-// NextStepEqualFold applies the EqualFold predicate on the "next_step" field.
-func NextStepEqualFold(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldEqualFold(FieldNextStep, v))
-}
-
-// NextStepContainsFold applies the ContainsFold predicate on the "next_step" field.
-func NextStepContainsFold(v string) predicate.Deal {
-	return predicate.Deal(sql.FieldContainsFold(FieldNextStep, v))
+// NextStepSealedNotNil applies the NotNil predicate on the "next_step_sealed" field.
+func NextStepSealedNotNil() predicate.Deal {
+	return predicate.Deal(sql.FieldNotNull(FieldNextStepSealed))
 }
 
 // AccountIDEQ applies the EQ predicate on the "account_id" field.

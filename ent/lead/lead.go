@@ -25,18 +25,24 @@ const (
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
 	FieldExternalIDInstance = "external_id_instance"
-	// FieldFirstName holds the string denoting the first_name field in the database.
-	FieldFirstName = "first_name"
-	// FieldLastName holds the string denoting the last_name field in the database.
-	FieldLastName = "last_name"
-	// FieldEmail holds the string denoting the email field in the database.
-	FieldEmail = "email"
-	// FieldPhone holds the string denoting the phone field in the database.
-	FieldPhone = "phone"
-	// FieldCompany holds the string denoting the company field in the database.
-	FieldCompany = "company"
-	// FieldJobTitle holds the string denoting the job_title field in the database.
-	FieldJobTitle = "job_title"
+	// FieldFirstNameSealed holds the string denoting the first_name_sealed field in the database.
+	FieldFirstNameSealed = "first_name_sealed"
+	// FieldLastNameSealed holds the string denoting the last_name_sealed field in the database.
+	FieldLastNameSealed = "last_name_sealed"
+	// FieldLastNameIndex holds the string denoting the last_name_index field in the database.
+	FieldLastNameIndex = "last_name_index"
+	// FieldEmailSealed holds the string denoting the email_sealed field in the database.
+	FieldEmailSealed = "email_sealed"
+	// FieldEmailIndex holds the string denoting the email_index field in the database.
+	FieldEmailIndex = "email_index"
+	// FieldPhoneSealed holds the string denoting the phone_sealed field in the database.
+	FieldPhoneSealed = "phone_sealed"
+	// FieldPhoneIndex holds the string denoting the phone_index field in the database.
+	FieldPhoneIndex = "phone_index"
+	// FieldCompanySealed holds the string denoting the company_sealed field in the database.
+	FieldCompanySealed = "company_sealed"
+	// FieldJobTitleSealed holds the string denoting the job_title_sealed field in the database.
+	FieldJobTitleSealed = "job_title_sealed"
 	// FieldCountry holds the string denoting the country field in the database.
 	FieldCountry = "country"
 	// FieldRegion holds the string denoting the region field in the database.
@@ -45,8 +51,8 @@ const (
 	FieldStatus = "status"
 	// FieldSource holds the string denoting the source field in the database.
 	FieldSource = "source"
-	// FieldNotes holds the string denoting the notes field in the database.
-	FieldNotes = "notes"
+	// FieldNotesSealed holds the string denoting the notes_sealed field in the database.
+	FieldNotesSealed = "notes_sealed"
 	// FieldLastActivityAt holds the string denoting the last_activity_at field in the database.
 	FieldLastActivityAt = "last_activity_at"
 	// FieldCampaignID holds the string denoting the campaign_id field in the database.
@@ -97,17 +103,20 @@ var Columns = []string{
 	FieldPrivacyState,
 	FieldExternalID,
 	FieldExternalIDInstance,
-	FieldFirstName,
-	FieldLastName,
-	FieldEmail,
-	FieldPhone,
-	FieldCompany,
-	FieldJobTitle,
+	FieldFirstNameSealed,
+	FieldLastNameSealed,
+	FieldLastNameIndex,
+	FieldEmailSealed,
+	FieldEmailIndex,
+	FieldPhoneSealed,
+	FieldPhoneIndex,
+	FieldCompanySealed,
+	FieldJobTitleSealed,
 	FieldCountry,
 	FieldRegion,
 	FieldStatus,
 	FieldSource,
-	FieldNotes,
+	FieldNotesSealed,
 	FieldLastActivityAt,
 	FieldCampaignID,
 	FieldOwnerID,
@@ -132,7 +141,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
@@ -233,34 +242,19 @@ func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
-// ByFirstName orders the results by the first_name field.
-func ByFirstName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldFirstName, opts...).ToFunc()
+// ByLastNameIndex orders the results by the last_name_index field.
+func ByLastNameIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastNameIndex, opts...).ToFunc()
 }
 
-// ByLastName orders the results by the last_name field.
-func ByLastName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldLastName, opts...).ToFunc()
+// ByEmailIndex orders the results by the email_index field.
+func ByEmailIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmailIndex, opts...).ToFunc()
 }
 
-// ByEmail orders the results by the email field.
-func ByEmail(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldEmail, opts...).ToFunc()
-}
-
-// ByPhone orders the results by the phone field.
-func ByPhone(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldPhone, opts...).ToFunc()
-}
-
-// ByCompany orders the results by the company field.
-func ByCompany(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldCompany, opts...).ToFunc()
-}
-
-// ByJobTitle orders the results by the job_title field.
-func ByJobTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldJobTitle, opts...).ToFunc()
+// ByPhoneIndex orders the results by the phone_index field.
+func ByPhoneIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPhoneIndex, opts...).ToFunc()
 }
 
 // ByCountry orders the results by the country field.
@@ -281,11 +275,6 @@ func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 // BySource orders the results by the source field.
 func BySource(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSource, opts...).ToFunc()
-}
-
-// ByNotes orders the results by the notes field.
-func ByNotes(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldNotes, opts...).ToFunc()
 }
 
 // ByLastActivityAt orders the results by the last_activity_at field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -76,34 +77,49 @@ func ExternalIDInstance(v int64) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldExternalIDInstance, v))
 }
 
-// FirstName applies equality check predicate on the "first_name" field. It's identical to FirstNameEQ.
-func FirstName(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldFirstName, v))
+// FirstNameSealed applies equality check predicate on the "first_name_sealed" field. It's identical to FirstNameSealedEQ.
+func FirstNameSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldFirstNameSealed, v))
 }
 
-// LastName applies equality check predicate on the "last_name" field. It's identical to LastNameEQ.
-func LastName(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldLastName, v))
+// LastNameSealed applies equality check predicate on the "last_name_sealed" field. It's identical to LastNameSealedEQ.
+func LastNameSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldLastNameSealed, v))
 }
 
-// Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
-func Email(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldEmail, v))
+// LastNameIndex applies equality check predicate on the "last_name_index" field. It's identical to LastNameIndexEQ.
+func LastNameIndex(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldLastNameIndex, v))
 }
 
-// Phone applies equality check predicate on the "phone" field. It's identical to PhoneEQ.
-func Phone(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldPhone, v))
+// EmailSealed applies equality check predicate on the "email_sealed" field. It's identical to EmailSealedEQ.
+func EmailSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// Company applies equality check predicate on the "company" field. It's identical to CompanyEQ.
-func Company(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldCompany, v))
+// EmailIndex applies equality check predicate on the "email_index" field. It's identical to EmailIndexEQ.
+func EmailIndex(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// JobTitle applies equality check predicate on the "job_title" field. It's identical to JobTitleEQ.
-func JobTitle(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldJobTitle, v))
+// PhoneSealed applies equality check predicate on the "phone_sealed" field. It's identical to PhoneSealedEQ.
+func PhoneSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldPhoneSealed, v))
+}
+
+// PhoneIndex applies equality check predicate on the "phone_index" field. It's identical to PhoneIndexEQ.
+func PhoneIndex(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldPhoneIndex, v))
+}
+
+// CompanySealed applies equality check predicate on the "company_sealed" field. It's identical to CompanySealedEQ.
+func CompanySealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldCompanySealed, v))
+}
+
+// JobTitleSealed applies equality check predicate on the "job_title_sealed" field. It's identical to JobTitleSealedEQ.
+func JobTitleSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldJobTitleSealed, v))
 }
 
 // Country applies equality check predicate on the "country" field. It's identical to CountryEQ.
@@ -116,9 +132,9 @@ func Region(v string) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldRegion, v))
 }
 
-// Notes applies equality check predicate on the "notes" field. It's identical to NotesEQ.
-func Notes(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldNotes, v))
+// NotesSealed applies equality check predicate on the "notes_sealed" field. It's identical to NotesSealedEQ.
+func NotesSealed(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldNotesSealed, v))
 }
 
 // LastActivityAt applies equality check predicate on the "last_activity_at" field. It's identical to LastActivityAtEQ.
@@ -346,454 +362,454 @@ func ExternalIDInstanceLTE(v int64) predicate.Lead {
 	return predicate.Lead(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
-// FirstNameEQ applies the EQ predicate on the "first_name" field.
-func FirstNameEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldFirstName, v))
+// FirstNameSealedEQ applies the EQ predicate on the "first_name_sealed" field.
+func FirstNameSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldFirstNameSealed, v))
 }
 
-// FirstNameNEQ applies the NEQ predicate on the "first_name" field.
-func FirstNameNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldFirstName, v))
+// FirstNameSealedNEQ applies the NEQ predicate on the "first_name_sealed" field.
+func FirstNameSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldFirstNameSealed, v))
 }
 
-// FirstNameIn applies the In predicate on the "first_name" field.
-func FirstNameIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldFirstName, vs...))
+// FirstNameSealedIn applies the In predicate on the "first_name_sealed" field.
+func FirstNameSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldFirstNameSealed, vs...))
 }
 
-// FirstNameNotIn applies the NotIn predicate on the "first_name" field.
-func FirstNameNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldFirstName, vs...))
+// FirstNameSealedNotIn applies the NotIn predicate on the "first_name_sealed" field.
+func FirstNameSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldFirstNameSealed, vs...))
 }
 
-// FirstNameGT applies the GT predicate on the "first_name" field.
-func FirstNameGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldFirstName, v))
+// FirstNameSealedGT applies the GT predicate on the "first_name_sealed" field.
+func FirstNameSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldFirstNameSealed, v))
 }
 
-// FirstNameGTE applies the GTE predicate on the "first_name" field.
-func FirstNameGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldFirstName, v))
+// FirstNameSealedGTE applies the GTE predicate on the "first_name_sealed" field.
+func FirstNameSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldFirstNameSealed, v))
 }
 
-// FirstNameLT applies the LT predicate on the "first_name" field.
-func FirstNameLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldFirstName, v))
+// FirstNameSealedLT applies the LT predicate on the "first_name_sealed" field.
+func FirstNameSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldFirstNameSealed, v))
 }
 
-// FirstNameLTE applies the LTE predicate on the "first_name" field.
-func FirstNameLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldFirstName, v))
+// FirstNameSealedLTE applies the LTE predicate on the "first_name_sealed" field.
+func FirstNameSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldFirstNameSealed, v))
 }
 
-// FirstNameContains applies the Contains predicate on the "first_name" field.
-func FirstNameContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldFirstName, v))
+// FirstNameSealedIsNil applies the IsNil predicate on the "first_name_sealed" field.
+func FirstNameSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldFirstNameSealed))
 }
 
-// FirstNameHasPrefix applies the HasPrefix predicate on the "first_name" field.
-func FirstNameHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldFirstName, v))
+// FirstNameSealedNotNil applies the NotNil predicate on the "first_name_sealed" field.
+func FirstNameSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldFirstNameSealed))
 }
 
-// FirstNameHasSuffix applies the HasSuffix predicate on the "first_name" field.
-func FirstNameHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldFirstName, v))
+// LastNameSealedEQ applies the EQ predicate on the "last_name_sealed" field.
+func LastNameSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldLastNameSealed, v))
 }
 
-// FirstNameIsNil applies the IsNil predicate on the "first_name" field.
-func FirstNameIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldFirstName))
+// LastNameSealedNEQ applies the NEQ predicate on the "last_name_sealed" field.
+func LastNameSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldLastNameSealed, v))
 }
 
-// FirstNameNotNil applies the NotNil predicate on the "first_name" field.
-func FirstNameNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldFirstName))
+// LastNameSealedIn applies the In predicate on the "last_name_sealed" field.
+func LastNameSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldLastNameSealed, vs...))
 }
 
-// FirstNameEqualFold applies the EqualFold predicate on the "first_name" field.
-func FirstNameEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldFirstName, v))
+// LastNameSealedNotIn applies the NotIn predicate on the "last_name_sealed" field.
+func LastNameSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldLastNameSealed, vs...))
 }
 
-// FirstNameContainsFold applies the ContainsFold predicate on the "first_name" field.
-func FirstNameContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldFirstName, v))
+// LastNameSealedGT applies the GT predicate on the "last_name_sealed" field.
+func LastNameSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldLastNameSealed, v))
 }
 
-// LastNameEQ applies the EQ predicate on the "last_name" field.
-func LastNameEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldLastName, v))
+// LastNameSealedGTE applies the GTE predicate on the "last_name_sealed" field.
+func LastNameSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldLastNameSealed, v))
 }
 
-// LastNameNEQ applies the NEQ predicate on the "last_name" field.
-func LastNameNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldLastName, v))
+// LastNameSealedLT applies the LT predicate on the "last_name_sealed" field.
+func LastNameSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldLastNameSealed, v))
 }
 
-// LastNameIn applies the In predicate on the "last_name" field.
-func LastNameIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldLastName, vs...))
+// LastNameSealedLTE applies the LTE predicate on the "last_name_sealed" field.
+func LastNameSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldLastNameSealed, v))
 }
 
-// LastNameNotIn applies the NotIn predicate on the "last_name" field.
-func LastNameNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldLastName, vs...))
+// LastNameSealedIsNil applies the IsNil predicate on the "last_name_sealed" field.
+func LastNameSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldLastNameSealed))
 }
 
-// LastNameGT applies the GT predicate on the "last_name" field.
-func LastNameGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldLastName, v))
+// LastNameSealedNotNil applies the NotNil predicate on the "last_name_sealed" field.
+func LastNameSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldLastNameSealed))
 }
 
-// LastNameGTE applies the GTE predicate on the "last_name" field.
-func LastNameGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldLastName, v))
+// LastNameIndexEQ applies the EQ predicate on the "last_name_index" field.
+func LastNameIndexEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldLastNameIndex, v))
 }
 
-// LastNameLT applies the LT predicate on the "last_name" field.
-func LastNameLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldLastName, v))
+// LastNameIndexNEQ applies the NEQ predicate on the "last_name_index" field.
+func LastNameIndexNEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldLastNameIndex, v))
 }
 
-// LastNameLTE applies the LTE predicate on the "last_name" field.
-func LastNameLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldLastName, v))
+// LastNameIndexIn applies the In predicate on the "last_name_index" field.
+func LastNameIndexIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldLastNameIndex, vs...))
 }
 
-// LastNameContains applies the Contains predicate on the "last_name" field.
-func LastNameContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldLastName, v))
+// LastNameIndexNotIn applies the NotIn predicate on the "last_name_index" field.
+func LastNameIndexNotIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldLastNameIndex, vs...))
 }
 
-// LastNameHasPrefix applies the HasPrefix predicate on the "last_name" field.
-func LastNameHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldLastName, v))
+// LastNameIndexGT applies the GT predicate on the "last_name_index" field.
+func LastNameIndexGT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldLastNameIndex, v))
 }
 
-// LastNameHasSuffix applies the HasSuffix predicate on the "last_name" field.
-func LastNameHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldLastName, v))
+// LastNameIndexGTE applies the GTE predicate on the "last_name_index" field.
+func LastNameIndexGTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldLastNameIndex, v))
 }
 
-// LastNameIsNil applies the IsNil predicate on the "last_name" field.
-func LastNameIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldLastName))
+// LastNameIndexLT applies the LT predicate on the "last_name_index" field.
+func LastNameIndexLT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldLastNameIndex, v))
 }
 
-// LastNameNotNil applies the NotNil predicate on the "last_name" field.
-func LastNameNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldLastName))
+// LastNameIndexLTE applies the LTE predicate on the "last_name_index" field.
+func LastNameIndexLTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldLastNameIndex, v))
 }
 
-// LastNameEqualFold applies the EqualFold predicate on the "last_name" field.
-func LastNameEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldLastName, v))
+// LastNameIndexIsNil applies the IsNil predicate on the "last_name_index" field.
+func LastNameIndexIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldLastNameIndex))
 }
 
-// LastNameContainsFold applies the ContainsFold predicate on the "last_name" field.
-func LastNameContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldLastName, v))
+// LastNameIndexNotNil applies the NotNil predicate on the "last_name_index" field.
+func LastNameIndexNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldLastNameIndex))
 }
 
-// EmailEQ applies the EQ predicate on the "email" field.
-func EmailEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldEmail, v))
+// EmailSealedEQ applies the EQ predicate on the "email_sealed" field.
+func EmailSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// EmailNEQ applies the NEQ predicate on the "email" field.
-func EmailNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldEmail, v))
+// EmailSealedNEQ applies the NEQ predicate on the "email_sealed" field.
+func EmailSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldEmailSealed, v))
 }
 
-// EmailIn applies the In predicate on the "email" field.
-func EmailIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldEmail, vs...))
+// EmailSealedIn applies the In predicate on the "email_sealed" field.
+func EmailSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldEmailSealed, vs...))
 }
 
-// EmailNotIn applies the NotIn predicate on the "email" field.
-func EmailNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldEmail, vs...))
+// EmailSealedNotIn applies the NotIn predicate on the "email_sealed" field.
+func EmailSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldEmailSealed, vs...))
 }
 
-// EmailGT applies the GT predicate on the "email" field.
-func EmailGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldEmail, v))
+// EmailSealedGT applies the GT predicate on the "email_sealed" field.
+func EmailSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldEmailSealed, v))
 }
 
-// EmailGTE applies the GTE predicate on the "email" field.
-func EmailGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldEmail, v))
+// EmailSealedGTE applies the GTE predicate on the "email_sealed" field.
+func EmailSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldEmailSealed, v))
 }
 
-// EmailLT applies the LT predicate on the "email" field.
-func EmailLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldEmail, v))
+// EmailSealedLT applies the LT predicate on the "email_sealed" field.
+func EmailSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldEmailSealed, v))
 }
 
-// EmailLTE applies the LTE predicate on the "email" field.
-func EmailLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldEmail, v))
+// EmailSealedLTE applies the LTE predicate on the "email_sealed" field.
+func EmailSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldEmailSealed, v))
 }
 
-// EmailContains applies the Contains predicate on the "email" field.
-func EmailContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldEmail, v))
+// EmailSealedIsNil applies the IsNil predicate on the "email_sealed" field.
+func EmailSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldEmailSealed))
 }
 
-// EmailHasPrefix applies the HasPrefix predicate on the "email" field.
-func EmailHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldEmail, v))
+// EmailSealedNotNil applies the NotNil predicate on the "email_sealed" field.
+func EmailSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldEmailSealed))
 }
 
-// EmailHasSuffix applies the HasSuffix predicate on the "email" field.
-func EmailHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldEmail, v))
+// EmailIndexEQ applies the EQ predicate on the "email_index" field.
+func EmailIndexEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// EmailIsNil applies the IsNil predicate on the "email" field.
-func EmailIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldEmail))
+// EmailIndexNEQ applies the NEQ predicate on the "email_index" field.
+func EmailIndexNEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldEmailIndex, v))
 }
 
-// EmailNotNil applies the NotNil predicate on the "email" field.
-func EmailNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldEmail))
+// EmailIndexIn applies the In predicate on the "email_index" field.
+func EmailIndexIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldEmailIndex, vs...))
 }
 
-// EmailEqualFold applies the EqualFold predicate on the "email" field.
-func EmailEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldEmail, v))
+// EmailIndexNotIn applies the NotIn predicate on the "email_index" field.
+func EmailIndexNotIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldEmailIndex, vs...))
 }
 
-// EmailContainsFold applies the ContainsFold predicate on the "email" field.
-func EmailContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldEmail, v))
+// EmailIndexGT applies the GT predicate on the "email_index" field.
+func EmailIndexGT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldEmailIndex, v))
 }
 
-// PhoneEQ applies the EQ predicate on the "phone" field.
-func PhoneEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldPhone, v))
+// EmailIndexGTE applies the GTE predicate on the "email_index" field.
+func EmailIndexGTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldEmailIndex, v))
 }
 
-// PhoneNEQ applies the NEQ predicate on the "phone" field.
-func PhoneNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldPhone, v))
+// EmailIndexLT applies the LT predicate on the "email_index" field.
+func EmailIndexLT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldEmailIndex, v))
 }
 
-// PhoneIn applies the In predicate on the "phone" field.
-func PhoneIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldPhone, vs...))
+// EmailIndexLTE applies the LTE predicate on the "email_index" field.
+func EmailIndexLTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldEmailIndex, v))
 }
 
-// PhoneNotIn applies the NotIn predicate on the "phone" field.
-func PhoneNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldPhone, vs...))
+// EmailIndexIsNil applies the IsNil predicate on the "email_index" field.
+func EmailIndexIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldEmailIndex))
 }
 
-// PhoneGT applies the GT predicate on the "phone" field.
-func PhoneGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldPhone, v))
+// EmailIndexNotNil applies the NotNil predicate on the "email_index" field.
+func EmailIndexNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldEmailIndex))
 }
 
-// PhoneGTE applies the GTE predicate on the "phone" field.
-func PhoneGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldPhone, v))
+// PhoneSealedEQ applies the EQ predicate on the "phone_sealed" field.
+func PhoneSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldPhoneSealed, v))
 }
 
-// PhoneLT applies the LT predicate on the "phone" field.
-func PhoneLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldPhone, v))
+// PhoneSealedNEQ applies the NEQ predicate on the "phone_sealed" field.
+func PhoneSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldPhoneSealed, v))
 }
 
-// PhoneLTE applies the LTE predicate on the "phone" field.
-func PhoneLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldPhone, v))
+// PhoneSealedIn applies the In predicate on the "phone_sealed" field.
+func PhoneSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneContains applies the Contains predicate on the "phone" field.
-func PhoneContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldPhone, v))
+// PhoneSealedNotIn applies the NotIn predicate on the "phone_sealed" field.
+func PhoneSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneHasPrefix applies the HasPrefix predicate on the "phone" field.
-func PhoneHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldPhone, v))
+// PhoneSealedGT applies the GT predicate on the "phone_sealed" field.
+func PhoneSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldPhoneSealed, v))
 }
 
-// PhoneHasSuffix applies the HasSuffix predicate on the "phone" field.
-func PhoneHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldPhone, v))
+// PhoneSealedGTE applies the GTE predicate on the "phone_sealed" field.
+func PhoneSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldPhoneSealed, v))
 }
 
-// PhoneIsNil applies the IsNil predicate on the "phone" field.
-func PhoneIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldPhone))
+// PhoneSealedLT applies the LT predicate on the "phone_sealed" field.
+func PhoneSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldPhoneSealed, v))
 }
 
-// PhoneNotNil applies the NotNil predicate on the "phone" field.
-func PhoneNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldPhone))
+// PhoneSealedLTE applies the LTE predicate on the "phone_sealed" field.
+func PhoneSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldPhoneSealed, v))
 }
 
-// PhoneEqualFold applies the EqualFold predicate on the "phone" field.
-func PhoneEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldPhone, v))
+// PhoneSealedIsNil applies the IsNil predicate on the "phone_sealed" field.
+func PhoneSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldPhoneSealed))
 }
 
-// PhoneContainsFold applies the ContainsFold predicate on the "phone" field.
-func PhoneContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldPhone, v))
+// PhoneSealedNotNil applies the NotNil predicate on the "phone_sealed" field.
+func PhoneSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldPhoneSealed))
 }
 
-// CompanyEQ applies the EQ predicate on the "company" field.
-func CompanyEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldCompany, v))
+// PhoneIndexEQ applies the EQ predicate on the "phone_index" field.
+func PhoneIndexEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldPhoneIndex, v))
 }
 
-// CompanyNEQ applies the NEQ predicate on the "company" field.
-func CompanyNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldCompany, v))
+// PhoneIndexNEQ applies the NEQ predicate on the "phone_index" field.
+func PhoneIndexNEQ(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldPhoneIndex, v))
 }
 
-// CompanyIn applies the In predicate on the "company" field.
-func CompanyIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldCompany, vs...))
+// PhoneIndexIn applies the In predicate on the "phone_index" field.
+func PhoneIndexIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldPhoneIndex, vs...))
 }
 
-// CompanyNotIn applies the NotIn predicate on the "company" field.
-func CompanyNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldCompany, vs...))
+// PhoneIndexNotIn applies the NotIn predicate on the "phone_index" field.
+func PhoneIndexNotIn(vs ...int64) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldPhoneIndex, vs...))
 }
 
-// CompanyGT applies the GT predicate on the "company" field.
-func CompanyGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldCompany, v))
+// PhoneIndexGT applies the GT predicate on the "phone_index" field.
+func PhoneIndexGT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldPhoneIndex, v))
 }
 
-// CompanyGTE applies the GTE predicate on the "company" field.
-func CompanyGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldCompany, v))
+// PhoneIndexGTE applies the GTE predicate on the "phone_index" field.
+func PhoneIndexGTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldPhoneIndex, v))
 }
 
-// CompanyLT applies the LT predicate on the "company" field.
-func CompanyLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldCompany, v))
+// PhoneIndexLT applies the LT predicate on the "phone_index" field.
+func PhoneIndexLT(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldPhoneIndex, v))
 }
 
-// CompanyLTE applies the LTE predicate on the "company" field.
-func CompanyLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldCompany, v))
+// PhoneIndexLTE applies the LTE predicate on the "phone_index" field.
+func PhoneIndexLTE(v int64) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldPhoneIndex, v))
 }
 
-// CompanyContains applies the Contains predicate on the "company" field.
-func CompanyContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldCompany, v))
+// PhoneIndexIsNil applies the IsNil predicate on the "phone_index" field.
+func PhoneIndexIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldPhoneIndex))
 }
 
-// CompanyHasPrefix applies the HasPrefix predicate on the "company" field.
-func CompanyHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldCompany, v))
+// PhoneIndexNotNil applies the NotNil predicate on the "phone_index" field.
+func PhoneIndexNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldPhoneIndex))
 }
 
-// CompanyHasSuffix applies the HasSuffix predicate on the "company" field.
-func CompanyHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldCompany, v))
+// CompanySealedEQ applies the EQ predicate on the "company_sealed" field.
+func CompanySealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldCompanySealed, v))
 }
 
-// CompanyIsNil applies the IsNil predicate on the "company" field.
-func CompanyIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldCompany))
+// CompanySealedNEQ applies the NEQ predicate on the "company_sealed" field.
+func CompanySealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldCompanySealed, v))
 }
 
-// CompanyNotNil applies the NotNil predicate on the "company" field.
-func CompanyNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldCompany))
+// CompanySealedIn applies the In predicate on the "company_sealed" field.
+func CompanySealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldCompanySealed, vs...))
 }
 
-// CompanyEqualFold applies the EqualFold predicate on the "company" field.
-func CompanyEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldCompany, v))
+// CompanySealedNotIn applies the NotIn predicate on the "company_sealed" field.
+func CompanySealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldCompanySealed, vs...))
 }
 
-// CompanyContainsFold applies the ContainsFold predicate on the "company" field.
-func CompanyContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldCompany, v))
+// CompanySealedGT applies the GT predicate on the "company_sealed" field.
+func CompanySealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldCompanySealed, v))
 }
 
-// JobTitleEQ applies the EQ predicate on the "job_title" field.
-func JobTitleEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldJobTitle, v))
+// CompanySealedGTE applies the GTE predicate on the "company_sealed" field.
+func CompanySealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldCompanySealed, v))
 }
 
-// JobTitleNEQ applies the NEQ predicate on the "job_title" field.
-func JobTitleNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldJobTitle, v))
+// CompanySealedLT applies the LT predicate on the "company_sealed" field.
+func CompanySealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldCompanySealed, v))
 }
 
-// JobTitleIn applies the In predicate on the "job_title" field.
-func JobTitleIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldJobTitle, vs...))
+// CompanySealedLTE applies the LTE predicate on the "company_sealed" field.
+func CompanySealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldCompanySealed, v))
 }
 
-// JobTitleNotIn applies the NotIn predicate on the "job_title" field.
-func JobTitleNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldJobTitle, vs...))
+// CompanySealedIsNil applies the IsNil predicate on the "company_sealed" field.
+func CompanySealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldCompanySealed))
 }
 
-// JobTitleGT applies the GT predicate on the "job_title" field.
-func JobTitleGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldJobTitle, v))
+// CompanySealedNotNil applies the NotNil predicate on the "company_sealed" field.
+func CompanySealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldCompanySealed))
 }
 
-// JobTitleGTE applies the GTE predicate on the "job_title" field.
-func JobTitleGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldJobTitle, v))
+// JobTitleSealedEQ applies the EQ predicate on the "job_title_sealed" field.
+func JobTitleSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleLT applies the LT predicate on the "job_title" field.
-func JobTitleLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldJobTitle, v))
+// JobTitleSealedNEQ applies the NEQ predicate on the "job_title_sealed" field.
+func JobTitleSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleLTE applies the LTE predicate on the "job_title" field.
-func JobTitleLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldJobTitle, v))
+// JobTitleSealedIn applies the In predicate on the "job_title_sealed" field.
+func JobTitleSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleContains applies the Contains predicate on the "job_title" field.
-func JobTitleContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldJobTitle, v))
+// JobTitleSealedNotIn applies the NotIn predicate on the "job_title_sealed" field.
+func JobTitleSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleHasPrefix applies the HasPrefix predicate on the "job_title" field.
-func JobTitleHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldJobTitle, v))
+// JobTitleSealedGT applies the GT predicate on the "job_title_sealed" field.
+func JobTitleSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldJobTitleSealed, v))
 }
 
-// JobTitleHasSuffix applies the HasSuffix predicate on the "job_title" field.
-func JobTitleHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldJobTitle, v))
+// JobTitleSealedGTE applies the GTE predicate on the "job_title_sealed" field.
+func JobTitleSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleIsNil applies the IsNil predicate on the "job_title" field.
-func JobTitleIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldJobTitle))
+// JobTitleSealedLT applies the LT predicate on the "job_title_sealed" field.
+func JobTitleSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldJobTitleSealed, v))
 }
 
-// JobTitleNotNil applies the NotNil predicate on the "job_title" field.
-func JobTitleNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldJobTitle))
+// JobTitleSealedLTE applies the LTE predicate on the "job_title_sealed" field.
+func JobTitleSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleEqualFold applies the EqualFold predicate on the "job_title" field.
-func JobTitleEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldJobTitle, v))
+// JobTitleSealedIsNil applies the IsNil predicate on the "job_title_sealed" field.
+func JobTitleSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldJobTitleSealed))
 }
 
-// JobTitleContainsFold applies the ContainsFold predicate on the "job_title" field.
-func JobTitleContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldJobTitle, v))
+// JobTitleSealedNotNil applies the NotNil predicate on the "job_title_sealed" field.
+func JobTitleSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldJobTitleSealed))
 }
 
 // CountryEQ applies the EQ predicate on the "country" field.
@@ -1006,79 +1022,54 @@ func SourceNotNil() predicate.Lead {
 	return predicate.Lead(sql.FieldNotNull(FieldSource))
 }
 
-// NotesEQ applies the EQ predicate on the "notes" field.
-func NotesEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEQ(FieldNotes, v))
+// NotesSealedEQ applies the EQ predicate on the "notes_sealed" field.
+func NotesSealedEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldNotesSealed, v))
 }
 
-// NotesNEQ applies the NEQ predicate on the "notes" field.
-func NotesNEQ(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldNEQ(FieldNotes, v))
+// NotesSealedNEQ applies the NEQ predicate on the "notes_sealed" field.
+func NotesSealedNEQ(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldNotesSealed, v))
 }
 
-// NotesIn applies the In predicate on the "notes" field.
-func NotesIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldIn(FieldNotes, vs...))
+// NotesSealedIn applies the In predicate on the "notes_sealed" field.
+func NotesSealedIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldNotesSealed, vs...))
 }
 
-// NotesNotIn applies the NotIn predicate on the "notes" field.
-func NotesNotIn(vs ...string) predicate.Lead {
-	return predicate.Lead(sql.FieldNotIn(FieldNotes, vs...))
+// NotesSealedNotIn applies the NotIn predicate on the "notes_sealed" field.
+func NotesSealedNotIn(vs ...seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldNotesSealed, vs...))
 }
 
-// NotesGT applies the GT predicate on the "notes" field.
-func NotesGT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGT(FieldNotes, v))
+// NotesSealedGT applies the GT predicate on the "notes_sealed" field.
+func NotesSealedGT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldNotesSealed, v))
 }
 
-// NotesGTE applies the GTE predicate on the "notes" field.
-func NotesGTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldGTE(FieldNotes, v))
+// NotesSealedGTE applies the GTE predicate on the "notes_sealed" field.
+func NotesSealedGTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldNotesSealed, v))
 }
 
-// NotesLT applies the LT predicate on the "notes" field.
-func NotesLT(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLT(FieldNotes, v))
+// NotesSealedLT applies the LT predicate on the "notes_sealed" field.
+func NotesSealedLT(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldNotesSealed, v))
 }
 
-// NotesLTE applies the LTE predicate on the "notes" field.
-func NotesLTE(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldLTE(FieldNotes, v))
+// NotesSealedLTE applies the LTE predicate on the "notes_sealed" field.
+func NotesSealedLTE(v seal.Cell) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldNotesSealed, v))
 }
 
-// NotesContains applies the Contains predicate on the "notes" field.
-func NotesContains(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContains(FieldNotes, v))
+// NotesSealedIsNil applies the IsNil predicate on the "notes_sealed" field.
+func NotesSealedIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldNotesSealed))
 }
 
-// NotesHasPrefix applies the HasPrefix predicate on the "notes" field.
-func NotesHasPrefix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasPrefix(FieldNotes, v))
-}
-
-// NotesHasSuffix applies the HasSuffix predicate on the "notes" field.
-func NotesHasSuffix(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldHasSuffix(FieldNotes, v))
-}
-
-// NotesIsNil applies the IsNil predicate on the "notes" field.
-func NotesIsNil() predicate.Lead {
-	return predicate.Lead(sql.FieldIsNull(FieldNotes))
-}
-
-// NotesNotNil applies the NotNil predicate on the "notes" field.
-func NotesNotNil() predicate.Lead {
-	return predicate.Lead(sql.FieldNotNull(FieldNotes))
-}
-
-// NotesEqualFold applies the EqualFold predicate on the "notes" field.
-func NotesEqualFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldEqualFold(FieldNotes, v))
-}
-
-// NotesContainsFold applies the ContainsFold predicate on the "notes" field.
-func NotesContainsFold(v string) predicate.Lead {
-	return predicate.Lead(sql.FieldContainsFold(FieldNotes, v))
+// NotesSealedNotNil applies the NotNil predicate on the "notes_sealed" field.
+func NotesSealedNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldNotesSealed))
 }
 
 // LastActivityAtEQ applies the EQ predicate on the "last_activity_at" field.

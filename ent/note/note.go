@@ -16,8 +16,10 @@ const (
 	Label = "note"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
-	// FieldBody holds the string denoting the body field in the database.
-	FieldBody = "body"
+	// FieldSealedBy holds the string denoting the sealed_by field in the database.
+	FieldSealedBy = "sealed_by"
+	// FieldBodySealed holds the string denoting the body_sealed field in the database.
+	FieldBodySealed = "body_sealed"
 	// FieldPrivileged holds the string denoting the privileged field in the database.
 	FieldPrivileged = "privileged"
 	// FieldContactID holds the string denoting the contact_id field in the database.
@@ -75,7 +77,8 @@ const (
 // Columns holds all SQL columns for note fields.
 var Columns = []string{
 	FieldID,
-	FieldBody,
+	FieldSealedBy,
+	FieldBodySealed,
 	FieldPrivileged,
 	FieldContactID,
 	FieldLeadID,
@@ -101,7 +104,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultPrivileged holds the default value on creation for the "privileged" field.
 	DefaultPrivileged bool
@@ -121,9 +124,9 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
-// ByBody orders the results by the body field.
-func ByBody(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldBody, opts...).ToFunc()
+// BySealedBy orders the results by the sealed_by field.
+func BySealedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSealedBy, opts...).ToFunc()
 }
 
 // ByPrivileged orders the results by the privileged field.

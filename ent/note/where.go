@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -56,9 +57,14 @@ func IDLTE(id uuid.UUID) predicate.Note {
 	return predicate.Note(sql.FieldLTE(FieldID, id))
 }
 
-// Body applies equality check predicate on the "body" field. It's identical to BodyEQ.
-func Body(v string) predicate.Note {
-	return predicate.Note(sql.FieldEQ(FieldBody, v))
+// SealedBy applies equality check predicate on the "sealed_by" field. It's identical to SealedByEQ.
+func SealedBy(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldEQ(FieldSealedBy, v))
+}
+
+// BodySealed applies equality check predicate on the "body_sealed" field. It's identical to BodySealedEQ.
+func BodySealed(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldEQ(FieldBodySealed, v))
 }
 
 // Privileged applies equality check predicate on the "privileged" field. It's identical to PrivilegedEQ.
@@ -96,79 +102,104 @@ func UpdatedAt(v time.Time) predicate.Note {
 	return predicate.Note(sql.FieldEQ(FieldUpdatedAt, v))
 }
 
-// BodyEQ applies the EQ predicate on the "body" field.
-func BodyEQ(v string) predicate.Note {
-	return predicate.Note(sql.FieldEQ(FieldBody, v))
+// SealedByEQ applies the EQ predicate on the "sealed_by" field.
+func SealedByEQ(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldEQ(FieldSealedBy, v))
 }
 
-// BodyNEQ applies the NEQ predicate on the "body" field.
-func BodyNEQ(v string) predicate.Note {
-	return predicate.Note(sql.FieldNEQ(FieldBody, v))
+// SealedByNEQ applies the NEQ predicate on the "sealed_by" field.
+func SealedByNEQ(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldNEQ(FieldSealedBy, v))
 }
 
-// BodyIn applies the In predicate on the "body" field.
-func BodyIn(vs ...string) predicate.Note {
-	return predicate.Note(sql.FieldIn(FieldBody, vs...))
+// SealedByIn applies the In predicate on the "sealed_by" field.
+func SealedByIn(vs ...uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldIn(FieldSealedBy, vs...))
 }
 
-// BodyNotIn applies the NotIn predicate on the "body" field.
-func BodyNotIn(vs ...string) predicate.Note {
-	return predicate.Note(sql.FieldNotIn(FieldBody, vs...))
+// SealedByNotIn applies the NotIn predicate on the "sealed_by" field.
+func SealedByNotIn(vs ...uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldNotIn(FieldSealedBy, vs...))
 }
 
-// BodyGT applies the GT predicate on the "body" field.
-func BodyGT(v string) predicate.Note {
-	return predicate.Note(sql.FieldGT(FieldBody, v))
+// SealedByGT applies the GT predicate on the "sealed_by" field.
+func SealedByGT(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldGT(FieldSealedBy, v))
 }
 
-// BodyGTE applies the GTE predicate on the "body" field.
-func BodyGTE(v string) predicate.Note {
-	return predicate.Note(sql.FieldGTE(FieldBody, v))
+// SealedByGTE applies the GTE predicate on the "sealed_by" field.
+func SealedByGTE(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldGTE(FieldSealedBy, v))
 }
 
-// BodyLT applies the LT predicate on the "body" field.
-func BodyLT(v string) predicate.Note {
-	return predicate.Note(sql.FieldLT(FieldBody, v))
+// SealedByLT applies the LT predicate on the "sealed_by" field.
+func SealedByLT(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldLT(FieldSealedBy, v))
 }
 
-// BodyLTE applies the LTE predicate on the "body" field.
-func BodyLTE(v string) predicate.Note {
-	return predicate.Note(sql.FieldLTE(FieldBody, v))
+// SealedByLTE applies the LTE predicate on the "sealed_by" field.
+func SealedByLTE(v uuid.UUID) predicate.Note {
+	return predicate.Note(sql.FieldLTE(FieldSealedBy, v))
 }
 
-// BodyContains applies the Contains predicate on the "body" field.
-func BodyContains(v string) predicate.Note {
-	return predicate.Note(sql.FieldContains(FieldBody, v))
+// SealedByIsNil applies the IsNil predicate on the "sealed_by" field.
+func SealedByIsNil() predicate.Note {
+	return predicate.Note(sql.FieldIsNull(FieldSealedBy))
 }
 
-// BodyHasPrefix applies the HasPrefix predicate on the "body" field.
-func BodyHasPrefix(v string) predicate.Note {
-	return predicate.Note(sql.FieldHasPrefix(FieldBody, v))
+// SealedByNotNil applies the NotNil predicate on the "sealed_by" field.
+func SealedByNotNil() predicate.Note {
+	return predicate.Note(sql.FieldNotNull(FieldSealedBy))
 }
 
-// BodyHasSuffix applies the HasSuffix predicate on the "body" field.
-func BodyHasSuffix(v string) predicate.Note {
-	return predicate.Note(sql.FieldHasSuffix(FieldBody, v))
+// BodySealedEQ applies the EQ predicate on the "body_sealed" field.
+func BodySealedEQ(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldEQ(FieldBodySealed, v))
 }
 
-// BodyIsNil applies the IsNil predicate on the "body" field.
-func BodyIsNil() predicate.Note {
-	return predicate.Note(sql.FieldIsNull(FieldBody))
+// BodySealedNEQ applies the NEQ predicate on the "body_sealed" field.
+func BodySealedNEQ(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldNEQ(FieldBodySealed, v))
 }
 
-// BodyNotNil applies the NotNil predicate on the "body" field.
-func BodyNotNil() predicate.Note {
-	return predicate.Note(sql.FieldNotNull(FieldBody))
+// BodySealedIn applies the In predicate on the "body_sealed" field.
+func BodySealedIn(vs ...seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldIn(FieldBodySealed, vs...))
 }
 
-// BodyEqualFold applies the EqualFold predicate on the "body" field.
-func BodyEqualFold(v string) predicate.Note {
-	return predicate.Note(sql.FieldEqualFold(FieldBody, v))
+// BodySealedNotIn applies the NotIn predicate on the "body_sealed" field.
+func BodySealedNotIn(vs ...seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldNotIn(FieldBodySealed, vs...))
 }
 
-// BodyContainsFold applies the ContainsFold predicate on the "body" field.
-func BodyContainsFold(v string) predicate.Note {
-	return predicate.Note(sql.FieldContainsFold(FieldBody, v))
+// BodySealedGT applies the GT predicate on the "body_sealed" field.
+func BodySealedGT(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldGT(FieldBodySealed, v))
+}
+
+// BodySealedGTE applies the GTE predicate on the "body_sealed" field.
+func BodySealedGTE(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldGTE(FieldBodySealed, v))
+}
+
+// BodySealedLT applies the LT predicate on the "body_sealed" field.
+func BodySealedLT(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldLT(FieldBodySealed, v))
+}
+
+// BodySealedLTE applies the LTE predicate on the "body_sealed" field.
+func BodySealedLTE(v seal.Cell) predicate.Note {
+	return predicate.Note(sql.FieldLTE(FieldBodySealed, v))
+}
+
+// BodySealedIsNil applies the IsNil predicate on the "body_sealed" field.
+func BodySealedIsNil() predicate.Note {
+	return predicate.Note(sql.FieldIsNull(FieldBodySealed))
+}
+
+// BodySealedNotNil applies the NotNil predicate on the "body_sealed" field.
+func BodySealedNotNil() predicate.Note {
+	return predicate.Note(sql.FieldNotNull(FieldBodySealed))
 }
 
 // PrivilegedEQ applies the EQ predicate on the "privileged" field.

@@ -71,14 +71,17 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	activityHooks := schema.Activity{}.Hooks()
+
+	activity.Hooks[1] = activityHooks[0]
 	activityFields := schema.Activity{}.Fields()
 	_ = activityFields
 	// activityDescOccurredAt is the schema descriptor for occurred_at field.
-	activityDescOccurredAt := activityFields[2].Descriptor()
+	activityDescOccurredAt := activityFields[3].Descriptor()
 	// activity.DefaultOccurredAt holds the default value on creation for the occurred_at field.
 	activity.DefaultOccurredAt = activityDescOccurredAt.Default.(func() time.Time)
 	// activityDescCreatedAt is the schema descriptor for created_at field.
-	activityDescCreatedAt := activityFields[12].Descriptor()
+	activityDescCreatedAt := activityFields[13].Descriptor()
 	// activity.DefaultCreatedAt holds the default value on creation for the created_at field.
 	activity.DefaultCreatedAt = activityDescCreatedAt.Default.(func() time.Time)
 	// activityDescID is the schema descriptor for id field.
@@ -121,6 +124,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	campaignmemberHooks := schema.CampaignMember{}.Hooks()
+
+	campaignmember.Hooks[1] = campaignmemberHooks[0]
 	campaignmemberFields := schema.CampaignMember{}.Fields()
 	_ = campaignmemberFields
 	// campaignmemberDescCreatedAt is the schema descriptor for created_at field.
@@ -182,6 +188,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	contactHooks := schema.Contact{}.Hooks()
+
+	contact.Hooks[1] = contactHooks[0]
 	contactFields := schema.Contact{}.Fields()
 	_ = contactFields
 	// contactDescPrivacyState is the schema descriptor for privacy_state field.
@@ -193,15 +202,15 @@ func init() {
 	// contact.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	contact.DefaultExternalIDInstance = contactDescExternalIDInstance.Default.(int64)
 	// contactDescLastActivityAt is the schema descriptor for last_activity_at field.
-	contactDescLastActivityAt := contactFields[24].Descriptor()
+	contactDescLastActivityAt := contactFields[30].Descriptor()
 	// contact.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	contact.DefaultLastActivityAt = contactDescLastActivityAt.Default.(func() time.Time)
 	// contactDescCreatedAt is the schema descriptor for created_at field.
-	contactDescCreatedAt := contactFields[29].Descriptor()
+	contactDescCreatedAt := contactFields[35].Descriptor()
 	// contact.DefaultCreatedAt holds the default value on creation for the created_at field.
 	contact.DefaultCreatedAt = contactDescCreatedAt.Default.(func() time.Time)
 	// contactDescUpdatedAt is the schema descriptor for updated_at field.
-	contactDescUpdatedAt := contactFields[30].Descriptor()
+	contactDescUpdatedAt := contactFields[36].Descriptor()
 	// contact.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	contact.DefaultUpdatedAt = contactDescUpdatedAt.Default.(func() time.Time)
 	// contactDescID is the schema descriptor for id field.
@@ -217,22 +226,25 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	dealHooks := schema.Deal{}.Hooks()
+
+	deal.Hooks[1] = dealHooks[0]
 	dealFields := schema.Deal{}.Fields()
 	_ = dealFields
 	// dealDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	dealDescExternalIDInstance := dealFields[2].Descriptor()
+	dealDescExternalIDInstance := dealFields[3].Descriptor()
 	// deal.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	deal.DefaultExternalIDInstance = dealDescExternalIDInstance.Default.(int64)
 	// dealDescCurrency is the schema descriptor for currency field.
-	dealDescCurrency := dealFields[6].Descriptor()
+	dealDescCurrency := dealFields[7].Descriptor()
 	// deal.DefaultCurrency holds the default value on creation for the currency field.
 	deal.DefaultCurrency = dealDescCurrency.Default.(string)
 	// dealDescCreatedAt is the schema descriptor for created_at field.
-	dealDescCreatedAt := dealFields[15].Descriptor()
+	dealDescCreatedAt := dealFields[16].Descriptor()
 	// deal.DefaultCreatedAt holds the default value on creation for the created_at field.
 	deal.DefaultCreatedAt = dealDescCreatedAt.Default.(func() time.Time)
 	// dealDescUpdatedAt is the schema descriptor for updated_at field.
-	dealDescUpdatedAt := dealFields[16].Descriptor()
+	dealDescUpdatedAt := dealFields[17].Descriptor()
 	// deal.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	deal.DefaultUpdatedAt = dealDescUpdatedAt.Default.(func() time.Time)
 	// dealDescID is the schema descriptor for id field.
@@ -248,6 +260,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	leadHooks := schema.Lead{}.Hooks()
+
+	lead.Hooks[1] = leadHooks[0]
 	leadFields := schema.Lead{}.Fields()
 	_ = leadFields
 	// leadDescPrivacyState is the schema descriptor for privacy_state field.
@@ -259,15 +274,15 @@ func init() {
 	// lead.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	lead.DefaultExternalIDInstance = leadDescExternalIDInstance.Default.(int64)
 	// leadDescLastActivityAt is the schema descriptor for last_activity_at field.
-	leadDescLastActivityAt := leadFields[16].Descriptor()
+	leadDescLastActivityAt := leadFields[19].Descriptor()
 	// lead.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	lead.DefaultLastActivityAt = leadDescLastActivityAt.Default.(func() time.Time)
 	// leadDescCreatedAt is the schema descriptor for created_at field.
-	leadDescCreatedAt := leadFields[20].Descriptor()
+	leadDescCreatedAt := leadFields[23].Descriptor()
 	// lead.DefaultCreatedAt holds the default value on creation for the created_at field.
 	lead.DefaultCreatedAt = leadDescCreatedAt.Default.(func() time.Time)
 	// leadDescUpdatedAt is the schema descriptor for updated_at field.
-	leadDescUpdatedAt := leadFields[21].Descriptor()
+	leadDescUpdatedAt := leadFields[24].Descriptor()
 	// lead.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	lead.DefaultUpdatedAt = leadDescUpdatedAt.Default.(func() time.Time)
 	// leadDescID is the schema descriptor for id field.
@@ -283,18 +298,21 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	noteHooks := schema.Note{}.Hooks()
+
+	note.Hooks[1] = noteHooks[0]
 	noteFields := schema.Note{}.Fields()
 	_ = noteFields
 	// noteDescPrivileged is the schema descriptor for privileged field.
-	noteDescPrivileged := noteFields[2].Descriptor()
+	noteDescPrivileged := noteFields[3].Descriptor()
 	// note.DefaultPrivileged holds the default value on creation for the privileged field.
 	note.DefaultPrivileged = noteDescPrivileged.Default.(bool)
 	// noteDescCreatedAt is the schema descriptor for created_at field.
-	noteDescCreatedAt := noteFields[7].Descriptor()
+	noteDescCreatedAt := noteFields[8].Descriptor()
 	// note.DefaultCreatedAt holds the default value on creation for the created_at field.
 	note.DefaultCreatedAt = noteDescCreatedAt.Default.(func() time.Time)
 	// noteDescUpdatedAt is the schema descriptor for updated_at field.
-	noteDescUpdatedAt := noteFields[8].Descriptor()
+	noteDescUpdatedAt := noteFields[9].Descriptor()
 	// note.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	note.DefaultUpdatedAt = noteDescUpdatedAt.Default.(func() time.Time)
 	// noteDescID is the schema descriptor for id field.
@@ -341,10 +359,13 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	taskHooks := schema.Task{}.Hooks()
+
+	task.Hooks[1] = taskHooks[0]
 	taskFields := schema.Task{}.Fields()
 	_ = taskFields
 	// taskDescCreatedAt is the schema descriptor for created_at field.
-	taskDescCreatedAt := taskFields[9].Descriptor()
+	taskDescCreatedAt := taskFields[10].Descriptor()
 	// task.DefaultCreatedAt holds the default value on creation for the created_at field.
 	task.DefaultCreatedAt = taskDescCreatedAt.Default.(func() time.Time)
 	// taskDescID is the schema descriptor for id field.
@@ -383,22 +404,25 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	ticketHooks := schema.Ticket{}.Hooks()
+
+	ticket.Hooks[1] = ticketHooks[0]
 	ticketFields := schema.Ticket{}.Fields()
 	_ = ticketFields
 	// ticketDescNumberInstance is the schema descriptor for number_instance field.
-	ticketDescNumberInstance := ticketFields[2].Descriptor()
+	ticketDescNumberInstance := ticketFields[3].Descriptor()
 	// ticket.DefaultNumberInstance holds the default value on creation for the number_instance field.
 	ticket.DefaultNumberInstance = ticketDescNumberInstance.Default.(int64)
 	// ticketDescOpenedAt is the schema descriptor for opened_at field.
-	ticketDescOpenedAt := ticketFields[10].Descriptor()
+	ticketDescOpenedAt := ticketFields[11].Descriptor()
 	// ticket.DefaultOpenedAt holds the default value on creation for the opened_at field.
 	ticket.DefaultOpenedAt = ticketDescOpenedAt.Default.(func() time.Time)
 	// ticketDescCreatedAt is the schema descriptor for created_at field.
-	ticketDescCreatedAt := ticketFields[16].Descriptor()
+	ticketDescCreatedAt := ticketFields[17].Descriptor()
 	// ticket.DefaultCreatedAt holds the default value on creation for the created_at field.
 	ticket.DefaultCreatedAt = ticketDescCreatedAt.Default.(func() time.Time)
 	// ticketDescUpdatedAt is the schema descriptor for updated_at field.
-	ticketDescUpdatedAt := ticketFields[17].Descriptor()
+	ticketDescUpdatedAt := ticketFields[18].Descriptor()
 	// ticket.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	ticket.DefaultUpdatedAt = ticketDescUpdatedAt.Default.(func() time.Time)
 	// ticketDescID is the schema descriptor for id field.
@@ -414,6 +438,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	userHooks := schema.User{}.Hooks()
+
+	user.Hooks[1] = userHooks[0]
 	userFields := schema.User{}.Fields()
 	_ = userFields
 	// userDescPrivacyState is the schema descriptor for privacy_state field.
@@ -425,11 +452,11 @@ func init() {
 	// user.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	user.DefaultExternalIDInstance = userDescExternalIDInstance.Default.(int64)
 	// userDescActive is the schema descriptor for active field.
-	userDescActive := userFields[11].Descriptor()
+	userDescActive := userFields[13].Descriptor()
 	// user.DefaultActive holds the default value on creation for the active field.
 	user.DefaultActive = userDescActive.Default.(bool)
 	// userDescCreatedAt is the schema descriptor for created_at field.
-	userDescCreatedAt := userFields[16].Descriptor()
+	userDescCreatedAt := userFields[18].Descriptor()
 	// user.DefaultCreatedAt holds the default value on creation for the created_at field.
 	user.DefaultCreatedAt = userDescCreatedAt.Default.(func() time.Time)
 	// userDescID is the schema descriptor for id field.

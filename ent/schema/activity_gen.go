@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Activity: A call, an e-mail, a meeting: what passed between us and a person, and when.
@@ -26,12 +27,13 @@ func (Activity) Annotations() []schema.Annotation {
 func (Activity) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
+		field.UUID("sealed_by", uuid.UUID{}).Optional().Nillable(),
 		field.Enum("type").Values("CALL", "EMAIL", "MEETING", "DEMO", "LETTER"),
 		field.Time("occurred_at").Default(guard.Now),
 		field.Int64("duration_minutes").Optional().Nillable(),
 		field.Enum("direction").Values("INBOUND", "OUTBOUND").Optional().Nillable(),
-		field.Text("title").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("summary").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("summary_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.UUID("contact_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("lead_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("account_id", uuid.UUID{}).Optional().Nillable(),
@@ -55,6 +57,7 @@ func (Activity) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Activity) Indexes() []ent.Index {
 	return []ent.Index{
+		index.Fields("sealed_by"),
 		index.Fields("type", "id"),
 		index.Fields("occurred_at", "id"),
 		index.Fields("contact_id", "id"),
@@ -64,6 +67,9 @@ func (Activity) Indexes() []ent.Index {
 		index.Fields("performed_by_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Activity) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Activity) Policy() ent.Policy { return guard.Policy() }

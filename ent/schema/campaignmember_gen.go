@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // CampaignMember: Someone a campaign is addressed to. Without consent to marketing the row does not exist for anybody but the person: a list
@@ -54,6 +55,9 @@ func (CampaignMember) Indexes() []ent.Index {
 		index.Fields("lead_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (CampaignMember) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (CampaignMember) Policy() ent.Policy { return guard.Policy() }

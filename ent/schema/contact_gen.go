@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Contact: A person at a customer: the heart of the CRM, and the strictest part of it.
@@ -34,23 +35,29 @@ func (Contact) Fields() []ent.Field {
 		field.Int64("privacy_state").Default(0),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
 		field.Int64("external_id_instance").Default(0),
-		field.Text("first_name").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("last_name").Optional().Nillable().StructTag(`json:"-"`),
-		field.Time("birthday").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("email").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("phone").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("mobile").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("fax").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("street").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("city").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("postal_code").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("state").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("first_name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("last_name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("last_name_index").Optional().Nillable(),
+		field.Bytes("birthday_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("email_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("email_index").Optional().Nillable(),
+		field.Bytes("phone_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("phone_index").Optional().Nillable(),
+		field.Bytes("mobile_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("mobile_index").Optional().Nillable(),
+		field.Bytes("fax_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("street_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("city_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("city_index").Optional().Nillable(),
+		field.Bytes("postal_code_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("postal_code_index").Optional().Nillable(),
+		field.Bytes("state_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Text("country").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("region").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("job_title").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("job_title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Text("preferred_language").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("notes").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("accessibility_needs").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("notes_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("accessibility_needs_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Enum("lifecycle_stage").Values("SUBSCRIBER", "LEAD", "OPPORTUNITY", "CUSTOMER", "ADVOCATE", "FORMER").Optional().Nillable().Default("SUBSCRIBER").StructTag(`json:"-"`),
 		field.Time("subscribed_at").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable().StructTag(`json:"-"`),
 		field.Time("last_activity_at").Optional().Nillable().Default(guard.Now).StructTag(`json:"-"`),
@@ -76,6 +83,12 @@ func (Contact) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("subject_id"),
 		index.Fields("external_id", "external_id_instance").Unique(),
+		index.Fields("last_name_index", "id"),
+		index.Fields("email_index", "id"),
+		index.Fields("phone_index", "id"),
+		index.Fields("mobile_index", "id"),
+		index.Fields("city_index", "id"),
+		index.Fields("postal_code_index", "id"),
 		index.Fields("country", "id"),
 		index.Fields("region", "id"),
 		index.Fields("lifecycle_stage", "id"),
@@ -84,6 +97,9 @@ func (Contact) Indexes() []ent.Index {
 		index.Fields("owner_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Contact) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Contact) Policy() ent.Policy { return guard.Policy() }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Deal: An opportunity, open or closed. Where a person stands behind it, what they buy and what they pay is theirs; without one
@@ -30,16 +31,17 @@ func (Deal) Annotations() []schema.Annotation {
 func (Deal) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
+		field.UUID("sealed_by", uuid.UUID{}).Optional().Nillable(),
 		field.Text("external_id").Optional().Nillable(),
 		field.Int64("external_id_instance").Default(0),
-		field.Text("name").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Enum("stage").Values("PROSPECTING", "IN_PROGRESS", "QUALIFIED", "PROPOSAL", "NEGOTIATION", "CLOSED_WON", "CLOSED_LOST").Default("PROSPECTING"),
 		field.Int64("amount").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("currency").Optional().Nillable().Default("USD"),
 		field.Int64("probability").Optional().Nillable(),
 		field.Time("expected_close_on").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable(),
 		field.Time("closed_at").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable(),
-		field.Text("next_step").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("next_step_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.UUID("account_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("contact_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("owner_id", uuid.UUID{}).Optional().Nillable(),
@@ -62,6 +64,7 @@ func (Deal) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Deal) Indexes() []ent.Index {
 	return []ent.Index{
+		index.Fields("sealed_by"),
 		index.Fields("external_id", "external_id_instance").Unique(),
 		index.Fields("stage", "id"),
 		index.Fields("closed_at", "id"),
@@ -71,6 +74,9 @@ func (Deal) Indexes() []ent.Index {
 		index.Fields("product_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Deal) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Deal) Policy() ent.Policy { return guard.Policy() }

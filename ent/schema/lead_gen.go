@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Lead: Someone who may become a customer. We know little about leads and have promised them nothing, so their data goes after a
@@ -31,17 +32,20 @@ func (Lead) Fields() []ent.Field {
 		field.Int64("privacy_state").Default(0),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
 		field.Int64("external_id_instance").Default(0),
-		field.Text("first_name").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("last_name").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("email").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("phone").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("company").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("job_title").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("first_name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("last_name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("last_name_index").Optional().Nillable(),
+		field.Bytes("email_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("email_index").Optional().Nillable(),
+		field.Bytes("phone_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("phone_index").Optional().Nillable(),
+		field.Bytes("company_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("job_title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Text("country").Optional().Nillable().StructTag(`json:"-"`),
 		field.Text("region").Optional().Nillable().StructTag(`json:"-"`),
 		field.Enum("status").Values("NEW", "CONTACTED", "QUALIFIED", "DISQUALIFIED", "CONVERTED").Optional().Nillable().Default("NEW").StructTag(`json:"-"`),
 		field.Enum("source").Values("WEBSITE", "EVENT", "REFERRAL", "PURCHASED_LIST", "PUBLIC_SOURCE", "COLD_CALL", "OTHER").Optional().Nillable(),
-		field.Text("notes").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("notes_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Time("last_activity_at").Optional().Nillable().Default(guard.Now).StructTag(`json:"-"`),
 		field.UUID("campaign_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("owner_id", uuid.UUID{}).Optional().Nillable(),
@@ -65,6 +69,9 @@ func (Lead) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("subject_id"),
 		index.Fields("external_id", "external_id_instance").Unique(),
+		index.Fields("last_name_index", "id"),
+		index.Fields("email_index", "id"),
+		index.Fields("phone_index", "id"),
 		index.Fields("country", "id"),
 		index.Fields("region", "id"),
 		index.Fields("status", "id"),
@@ -74,6 +81,9 @@ func (Lead) Indexes() []ent.Index {
 		index.Fields("converted_to_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Lead) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Lead) Policy() ent.Policy { return guard.Policy() }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Note: Something worth writing down about a person. People see what was noted about them (GDPR Art. 15(1)), except what the
@@ -27,7 +28,8 @@ func (Note) Annotations() []schema.Annotation {
 func (Note) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
-		field.Text("body").Optional().Nillable().StructTag(`json:"-"`),
+		field.UUID("sealed_by", uuid.UUID{}).Optional().Nillable(),
+		field.Bytes("body_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Bool("privileged").Default(false),
 		field.UUID("contact_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("lead_id", uuid.UUID{}).Optional().Nillable(),
@@ -51,12 +53,16 @@ func (Note) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Note) Indexes() []ent.Index {
 	return []ent.Index{
+		index.Fields("sealed_by"),
 		index.Fields("contact_id", "id"),
 		index.Fields("lead_id", "id"),
 		index.Fields("deal_id", "id"),
 		index.Fields("author_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Note) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Note) Policy() ent.Policy { return guard.Policy() }

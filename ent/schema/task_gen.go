@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Task: Something to be done by one of us.
@@ -27,8 +28,9 @@ func (Task) Annotations() []schema.Annotation {
 func (Task) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
-		field.Text("title").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("details").Optional().Nillable().StructTag(`json:"-"`),
+		field.UUID("sealed_by", uuid.UUID{}).Optional().Nillable(),
+		field.Bytes("title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("details_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Enum("priority").Values("LOW", "NORMAL", "HIGH", "URGENT").Default("NORMAL"),
 		field.Time("due_on").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable(),
 		field.Time("completed_at").Optional().Nillable(),
@@ -51,6 +53,7 @@ func (Task) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Task) Indexes() []ent.Index {
 	return []ent.Index{
+		index.Fields("sealed_by"),
 		index.Fields("due_on", "id"),
 		index.Fields("completed_at", "id"),
 		index.Fields("contact_id", "id"),
@@ -58,6 +61,9 @@ func (Task) Indexes() []ent.Index {
 		index.Fields("assignee_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Task) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Task) Policy() ent.Policy { return guard.Policy() }

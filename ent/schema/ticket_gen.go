@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // Ticket: A customer's request, and what became of it. For support alone: what someone complained about is no argument in a sale.
@@ -26,11 +27,12 @@ func (Ticket) Annotations() []schema.Annotation {
 func (Ticket) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
+		field.UUID("sealed_by", uuid.UUID{}).Optional().Nillable(),
 		field.Text("number").Optional().Nillable().StructTag(`json:"-"`),
 		field.Int64("number_instance").Default(0),
-		field.Text("title").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("description").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("resolution").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("description_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("resolution_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Enum("status").Values("OPEN", "IN_PROGRESS", "WAITING", "SOLVED", "CLOSED").Default("OPEN"),
 		field.Enum("priority").Values("LOW", "NORMAL", "HIGH", "URGENT").Default("NORMAL"),
 		field.Enum("channel").Values("EMAIL", "PHONE", "PORTAL", "CHAT").Optional().Nillable(),
@@ -59,6 +61,7 @@ func (Ticket) Edges() []ent.Edge {
 // Indexes cover every key, every @index and every @unique.
 func (Ticket) Indexes() []ent.Index {
 	return []ent.Index{
+		index.Fields("sealed_by"),
 		index.Fields("number", "number_instance").Unique(),
 		index.Fields("status", "id"),
 		index.Fields("priority", "id"),
@@ -70,6 +73,9 @@ func (Ticket) Indexes() []ent.Index {
 		index.Fields("assignee_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (Ticket) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (Ticket) Policy() ent.Policy { return guard.Policy() }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 )
 
 // User: Someone who works here. Staff are natural persons like everybody else: they see their own record, and their data ends
@@ -32,12 +33,14 @@ func (User) Fields() []ent.Field {
 		field.Int64("privacy_state").Default(0),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
 		field.Int64("external_id_instance").Default(0),
-		field.Text("name").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("email").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("phone").Optional().Nillable().StructTag(`json:"-"`),
-		field.Text("job_title").Optional().Nillable().StructTag(`json:"-"`),
-		field.Time("hired_on").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable().StructTag(`json:"-"`),
-		field.Int64("quota").Optional().Nillable().StructTag(`json:"-"`),
+		field.Bytes("name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("name_index").Optional().Nillable(),
+		field.Bytes("email_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Int64("email_index").Optional().Nillable(),
+		field.Bytes("phone_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("job_title_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("hired_on_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
+		field.Bytes("quota_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),
 		field.Bool("active").Default(true),
 		field.Time("left_at").SchemaType(map[string]string{dialect.Postgres: "date"}).Optional().Nillable().StructTag(`json:"-"`),
 		field.Time("last_login_at").Optional().Nillable().StructTag(`json:"-"`),
@@ -60,10 +63,15 @@ func (User) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("subject_id"),
 		index.Fields("external_id", "external_id_instance").Unique(),
+		index.Fields("name_index", "id"),
+		index.Fields("email_index", "id"),
 		index.Fields("team_id", "id"),
 		index.Fields("manager_id", "id"),
 	}
 }
+
+// Hooks seal what the row keeps of a person.
+func (User) Hooks() []ent.Hook { return []ent.Hook{seal.Hook} }
 
 // Policy denies whoever holds neither a plan nor a system capability.
 func (User) Policy() ent.Policy { return guard.Policy() }

@@ -40,7 +40,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return nil, fmt.Errorf("open postgres database: %w", err)
 	}
 	// Both ways in share the pool: what database/sql borrows it gives back at once.
-	s := newStore(dialect.Postgres, stdlib.OpenDBFromPool(pool), func() (*sql.DB, error) { return stdlib.OpenDB(*cfg.ConnConfig), nil })
+	s := newStore(dialect.Postgres, sql.OpenDB(detached{stdlib.GetPoolConnector(pool)}), func() (*sql.DB, error) { return stdlib.OpenDB(*cfg.ConnConfig), nil })
 	s.Pool = pool
 	return s, nil
 }

@@ -16,10 +16,10 @@ import (
 
 // pragmas: WAL lets readers work beside the one writer; a writer takes its lock when the transaction begins and waits for
 // it, so that no transaction fails halfway for having read first.
-const pragmas = "_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(NORMAL)" +
+const pragmas = "_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)" +
 	"&_pragma=trusted_schema(0)&_pragma=secure_delete(1)&_txlock=immediate&_time_format=sqlite"
 
-func openSQLite(path string) (*Store, error) {
+func openSQLite(path string, durable bool) (*Store, error) {
 	if path == "" {
 		return nil, fmt.Errorf("open sqlite database: %w", ErrUnknownURL)
 	}
@@ -28,7 +28,11 @@ func openSQLite(path string) (*Store, error) {
 	}
 	dsn := func(foreignKeys string) string {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
-		return u.String() + "?_pragma=foreign_keys(" + foreignKeys + ")&" + pragmas
+		synchronous := "NORMAL"
+		if durable {
+			synchronous = "FULL"
+		}
+		return u.String() + "?_pragma=foreign_keys(" + foreignKeys + ")&_pragma=synchronous(" + synchronous + ")&" + pragmas
 	}
 	db, err := sql.Open("sqlite", dsn("1"))
 	if err != nil {

@@ -31,7 +31,13 @@ type Store struct {
 }
 
 // Open connects to url: `postgres://…`, `sqlite:PATH`, or a path. It does not migrate.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, false) }
+
+// OpenDurable is Open for what must never be lost once it was written, not even when the power fails: keys, and what proves
+// something. SQLite then waits for the disk at every commit, as PostgreSQL does anyway.
+func OpenDurable(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, true) }
+
+func connect(ctx context.Context, url string, durable bool) (*Store, error) {
 	var (
 		s   *Store
 		err error
@@ -40,11 +46,11 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	case found && (scheme == "postgres" || scheme == "postgresql"):
 		s, err = openPostgres(ctx, url)
 	case found && scheme == "sqlite":
-		s, err = openSQLite(strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"))
+		s, err = openSQLite(strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), durable)
 	case url == "" || strings.Contains(url, "://"):
 		return nil, fmt.Errorf("open database: %w", ErrUnknownURL)
 	default:
-		s, err = openSQLite(url)
+		s, err = openSQLite(url, durable)
 	}
 	if err != nil {
 		return nil, err

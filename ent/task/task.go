@@ -17,10 +17,12 @@ const (
 	Label = "task"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
-	// FieldTitle holds the string denoting the title field in the database.
-	FieldTitle = "title"
-	// FieldDetails holds the string denoting the details field in the database.
-	FieldDetails = "details"
+	// FieldSealedBy holds the string denoting the sealed_by field in the database.
+	FieldSealedBy = "sealed_by"
+	// FieldTitleSealed holds the string denoting the title_sealed field in the database.
+	FieldTitleSealed = "title_sealed"
+	// FieldDetailsSealed holds the string denoting the details_sealed field in the database.
+	FieldDetailsSealed = "details_sealed"
 	// FieldPriority holds the string denoting the priority field in the database.
 	FieldPriority = "priority"
 	// FieldDueOn holds the string denoting the due_on field in the database.
@@ -69,8 +71,9 @@ const (
 // Columns holds all SQL columns for task fields.
 var Columns = []string{
 	FieldID,
-	FieldTitle,
-	FieldDetails,
+	FieldSealedBy,
+	FieldTitleSealed,
+	FieldDetailsSealed,
 	FieldPriority,
 	FieldDueOn,
 	FieldCompletedAt,
@@ -96,7 +99,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
 	DefaultCreatedAt func() time.Time
@@ -140,14 +143,9 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
-// ByTitle orders the results by the title field.
-func ByTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldTitle, opts...).ToFunc()
-}
-
-// ByDetails orders the results by the details field.
-func ByDetails(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldDetails, opts...).ToFunc()
+// BySealedBy orders the results by the sealed_by field.
+func BySealedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSealedBy, opts...).ToFunc()
 }
 
 // ByPriority orders the results by the priority field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -56,14 +57,19 @@ func IDLTE(id uuid.UUID) predicate.Task {
 	return predicate.Task(sql.FieldLTE(FieldID, id))
 }
 
-// Title applies equality check predicate on the "title" field. It's identical to TitleEQ.
-func Title(v string) predicate.Task {
-	return predicate.Task(sql.FieldEQ(FieldTitle, v))
+// SealedBy applies equality check predicate on the "sealed_by" field. It's identical to SealedByEQ.
+func SealedBy(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldSealedBy, v))
 }
 
-// Details applies equality check predicate on the "details" field. It's identical to DetailsEQ.
-func Details(v string) predicate.Task {
-	return predicate.Task(sql.FieldEQ(FieldDetails, v))
+// TitleSealed applies equality check predicate on the "title_sealed" field. It's identical to TitleSealedEQ.
+func TitleSealed(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldTitleSealed, v))
+}
+
+// DetailsSealed applies equality check predicate on the "details_sealed" field. It's identical to DetailsSealedEQ.
+func DetailsSealed(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldDetailsSealed, v))
 }
 
 // DueOn applies equality check predicate on the "due_on" field. It's identical to DueOnEQ.
@@ -96,154 +102,154 @@ func CreatedAt(v time.Time) predicate.Task {
 	return predicate.Task(sql.FieldEQ(FieldCreatedAt, v))
 }
 
-// TitleEQ applies the EQ predicate on the "title" field.
-func TitleEQ(v string) predicate.Task {
-	return predicate.Task(sql.FieldEQ(FieldTitle, v))
+// SealedByEQ applies the EQ predicate on the "sealed_by" field.
+func SealedByEQ(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldSealedBy, v))
 }
 
-// TitleNEQ applies the NEQ predicate on the "title" field.
-func TitleNEQ(v string) predicate.Task {
-	return predicate.Task(sql.FieldNEQ(FieldTitle, v))
+// SealedByNEQ applies the NEQ predicate on the "sealed_by" field.
+func SealedByNEQ(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldNEQ(FieldSealedBy, v))
 }
 
-// TitleIn applies the In predicate on the "title" field.
-func TitleIn(vs ...string) predicate.Task {
-	return predicate.Task(sql.FieldIn(FieldTitle, vs...))
+// SealedByIn applies the In predicate on the "sealed_by" field.
+func SealedByIn(vs ...uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldIn(FieldSealedBy, vs...))
 }
 
-// TitleNotIn applies the NotIn predicate on the "title" field.
-func TitleNotIn(vs ...string) predicate.Task {
-	return predicate.Task(sql.FieldNotIn(FieldTitle, vs...))
+// SealedByNotIn applies the NotIn predicate on the "sealed_by" field.
+func SealedByNotIn(vs ...uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldNotIn(FieldSealedBy, vs...))
 }
 
-// TitleGT applies the GT predicate on the "title" field.
-func TitleGT(v string) predicate.Task {
-	return predicate.Task(sql.FieldGT(FieldTitle, v))
+// SealedByGT applies the GT predicate on the "sealed_by" field.
+func SealedByGT(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldGT(FieldSealedBy, v))
 }
 
-// TitleGTE applies the GTE predicate on the "title" field.
-func TitleGTE(v string) predicate.Task {
-	return predicate.Task(sql.FieldGTE(FieldTitle, v))
+// SealedByGTE applies the GTE predicate on the "sealed_by" field.
+func SealedByGTE(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldGTE(FieldSealedBy, v))
 }
 
-// TitleLT applies the LT predicate on the "title" field.
-func TitleLT(v string) predicate.Task {
-	return predicate.Task(sql.FieldLT(FieldTitle, v))
+// SealedByLT applies the LT predicate on the "sealed_by" field.
+func SealedByLT(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldLT(FieldSealedBy, v))
 }
 
-// TitleLTE applies the LTE predicate on the "title" field.
-func TitleLTE(v string) predicate.Task {
-	return predicate.Task(sql.FieldLTE(FieldTitle, v))
+// SealedByLTE applies the LTE predicate on the "sealed_by" field.
+func SealedByLTE(v uuid.UUID) predicate.Task {
+	return predicate.Task(sql.FieldLTE(FieldSealedBy, v))
 }
 
-// TitleContains applies the Contains predicate on the "title" field.
-func TitleContains(v string) predicate.Task {
-	return predicate.Task(sql.FieldContains(FieldTitle, v))
+// SealedByIsNil applies the IsNil predicate on the "sealed_by" field.
+func SealedByIsNil() predicate.Task {
+	return predicate.Task(sql.FieldIsNull(FieldSealedBy))
 }
 
-// TitleHasPrefix applies the HasPrefix predicate on the "title" field.
-func TitleHasPrefix(v string) predicate.Task {
-	return predicate.Task(sql.FieldHasPrefix(FieldTitle, v))
+// SealedByNotNil applies the NotNil predicate on the "sealed_by" field.
+func SealedByNotNil() predicate.Task {
+	return predicate.Task(sql.FieldNotNull(FieldSealedBy))
 }
 
-// TitleHasSuffix applies the HasSuffix predicate on the "title" field.
-func TitleHasSuffix(v string) predicate.Task {
-	return predicate.Task(sql.FieldHasSuffix(FieldTitle, v))
+// TitleSealedEQ applies the EQ predicate on the "title_sealed" field.
+func TitleSealedEQ(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldTitleSealed, v))
 }
 
-// TitleIsNil applies the IsNil predicate on the "title" field.
-func TitleIsNil() predicate.Task {
-	return predicate.Task(sql.FieldIsNull(FieldTitle))
+// TitleSealedNEQ applies the NEQ predicate on the "title_sealed" field.
+func TitleSealedNEQ(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldNEQ(FieldTitleSealed, v))
 }
 
-// TitleNotNil applies the NotNil predicate on the "title" field.
-func TitleNotNil() predicate.Task {
-	return predicate.Task(sql.FieldNotNull(FieldTitle))
+// TitleSealedIn applies the In predicate on the "title_sealed" field.
+func TitleSealedIn(vs ...seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldIn(FieldTitleSealed, vs...))
 }
 
-// TitleEqualFold applies the EqualFold predicate on the "title" field.
-func TitleEqualFold(v string) predicate.Task {
-	return predicate.Task(sql.FieldEqualFold(FieldTitle, v))
+// TitleSealedNotIn applies the NotIn predicate on the "title_sealed" field.
+func TitleSealedNotIn(vs ...seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldNotIn(FieldTitleSealed, vs...))
 }
 
-// TitleContainsFold applies the ContainsFold predicate on the "title" field.
-func TitleContainsFold(v string) predicate.Task {
-	return predicate.Task(sql.FieldContainsFold(FieldTitle, v))
+// TitleSealedGT applies the GT predicate on the "title_sealed" field.
+func TitleSealedGT(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldGT(FieldTitleSealed, v))
 }
 
-// DetailsEQ applies the EQ predicate on the "details" field.
-func DetailsEQ(v string) predicate.Task {
-	return predicate.Task(sql.FieldEQ(FieldDetails, v))
+// TitleSealedGTE applies the GTE predicate on the "title_sealed" field.
+func TitleSealedGTE(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldGTE(FieldTitleSealed, v))
 }
 
-// DetailsNEQ applies the NEQ predicate on the "details" field.
-func DetailsNEQ(v string) predicate.Task {
-	return predicate.Task(sql.FieldNEQ(FieldDetails, v))
+// TitleSealedLT applies the LT predicate on the "title_sealed" field.
+func TitleSealedLT(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldLT(FieldTitleSealed, v))
 }
 
-// DetailsIn applies the In predicate on the "details" field.
-func DetailsIn(vs ...string) predicate.Task {
-	return predicate.Task(sql.FieldIn(FieldDetails, vs...))
+// TitleSealedLTE applies the LTE predicate on the "title_sealed" field.
+func TitleSealedLTE(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldLTE(FieldTitleSealed, v))
 }
 
-// DetailsNotIn applies the NotIn predicate on the "details" field.
-func DetailsNotIn(vs ...string) predicate.Task {
-	return predicate.Task(sql.FieldNotIn(FieldDetails, vs...))
+// TitleSealedIsNil applies the IsNil predicate on the "title_sealed" field.
+func TitleSealedIsNil() predicate.Task {
+	return predicate.Task(sql.FieldIsNull(FieldTitleSealed))
 }
 
-// DetailsGT applies the GT predicate on the "details" field.
-func DetailsGT(v string) predicate.Task {
-	return predicate.Task(sql.FieldGT(FieldDetails, v))
+// TitleSealedNotNil applies the NotNil predicate on the "title_sealed" field.
+func TitleSealedNotNil() predicate.Task {
+	return predicate.Task(sql.FieldNotNull(FieldTitleSealed))
 }
 
-// DetailsGTE applies the GTE predicate on the "details" field.
-func DetailsGTE(v string) predicate.Task {
-	return predicate.Task(sql.FieldGTE(FieldDetails, v))
+// DetailsSealedEQ applies the EQ predicate on the "details_sealed" field.
+func DetailsSealedEQ(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldEQ(FieldDetailsSealed, v))
 }
 
-// DetailsLT applies the LT predicate on the "details" field.
-func DetailsLT(v string) predicate.Task {
-	return predicate.Task(sql.FieldLT(FieldDetails, v))
+// DetailsSealedNEQ applies the NEQ predicate on the "details_sealed" field.
+func DetailsSealedNEQ(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldNEQ(FieldDetailsSealed, v))
 }
 
-// DetailsLTE applies the LTE predicate on the "details" field.
-func DetailsLTE(v string) predicate.Task {
-	return predicate.Task(sql.FieldLTE(FieldDetails, v))
+// DetailsSealedIn applies the In predicate on the "details_sealed" field.
+func DetailsSealedIn(vs ...seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldIn(FieldDetailsSealed, vs...))
 }
 
-// DetailsContains applies the Contains predicate on the "details" field.
-func DetailsContains(v string) predicate.Task {
-	return predicate.Task(sql.FieldContains(FieldDetails, v))
+// DetailsSealedNotIn applies the NotIn predicate on the "details_sealed" field.
+func DetailsSealedNotIn(vs ...seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldNotIn(FieldDetailsSealed, vs...))
 }
 
-// DetailsHasPrefix applies the HasPrefix predicate on the "details" field.
-func DetailsHasPrefix(v string) predicate.Task {
-	return predicate.Task(sql.FieldHasPrefix(FieldDetails, v))
+// DetailsSealedGT applies the GT predicate on the "details_sealed" field.
+func DetailsSealedGT(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldGT(FieldDetailsSealed, v))
 }
 
-// DetailsHasSuffix applies the HasSuffix predicate on the "details" field.
-func DetailsHasSuffix(v string) predicate.Task {
-	return predicate.Task(sql.FieldHasSuffix(FieldDetails, v))
+// DetailsSealedGTE applies the GTE predicate on the "details_sealed" field.
+func DetailsSealedGTE(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldGTE(FieldDetailsSealed, v))
 }
 
-// DetailsIsNil applies the IsNil predicate on the "details" field.
-func DetailsIsNil() predicate.Task {
-	return predicate.Task(sql.FieldIsNull(FieldDetails))
+// DetailsSealedLT applies the LT predicate on the "details_sealed" field.
+func DetailsSealedLT(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldLT(FieldDetailsSealed, v))
 }
 
-// DetailsNotNil applies the NotNil predicate on the "details" field.
-func DetailsNotNil() predicate.Task {
-	return predicate.Task(sql.FieldNotNull(FieldDetails))
+// DetailsSealedLTE applies the LTE predicate on the "details_sealed" field.
+func DetailsSealedLTE(v seal.Cell) predicate.Task {
+	return predicate.Task(sql.FieldLTE(FieldDetailsSealed, v))
 }
 
-// DetailsEqualFold applies the EqualFold predicate on the "details" field.
-func DetailsEqualFold(v string) predicate.Task {
-	return predicate.Task(sql.FieldEqualFold(FieldDetails, v))
+// DetailsSealedIsNil applies the IsNil predicate on the "details_sealed" field.
+func DetailsSealedIsNil() predicate.Task {
+	return predicate.Task(sql.FieldIsNull(FieldDetailsSealed))
 }
 
-// DetailsContainsFold applies the ContainsFold predicate on the "details" field.
-func DetailsContainsFold(v string) predicate.Task {
-	return predicate.Task(sql.FieldContainsFold(FieldDetails, v))
+// DetailsSealedNotNil applies the NotNil predicate on the "details_sealed" field.
+func DetailsSealedNotNil() predicate.Task {
+	return predicate.Task(sql.FieldNotNull(FieldDetailsSealed))
 }
 
 // PriorityEQ applies the EQ predicate on the "priority" field.

@@ -17,16 +17,18 @@ const (
 	Label = "ticket"
 	// FieldID holds the string denoting the id field in the database.
 	FieldID = "id"
+	// FieldSealedBy holds the string denoting the sealed_by field in the database.
+	FieldSealedBy = "sealed_by"
 	// FieldNumber holds the string denoting the number field in the database.
 	FieldNumber = "number"
 	// FieldNumberInstance holds the string denoting the number_instance field in the database.
 	FieldNumberInstance = "number_instance"
-	// FieldTitle holds the string denoting the title field in the database.
-	FieldTitle = "title"
-	// FieldDescription holds the string denoting the description field in the database.
-	FieldDescription = "description"
-	// FieldResolution holds the string denoting the resolution field in the database.
-	FieldResolution = "resolution"
+	// FieldTitleSealed holds the string denoting the title_sealed field in the database.
+	FieldTitleSealed = "title_sealed"
+	// FieldDescriptionSealed holds the string denoting the description_sealed field in the database.
+	FieldDescriptionSealed = "description_sealed"
+	// FieldResolutionSealed holds the string denoting the resolution_sealed field in the database.
+	FieldResolutionSealed = "resolution_sealed"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldPriority holds the string denoting the priority field in the database.
@@ -94,11 +96,12 @@ const (
 // Columns holds all SQL columns for ticket fields.
 var Columns = []string{
 	FieldID,
+	FieldSealedBy,
 	FieldNumber,
 	FieldNumberInstance,
-	FieldTitle,
-	FieldDescription,
-	FieldResolution,
+	FieldTitleSealed,
+	FieldDescriptionSealed,
+	FieldResolutionSealed,
 	FieldStatus,
 	FieldPriority,
 	FieldChannel,
@@ -129,7 +132,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultNumberInstance holds the default value on creation for the "number_instance" field.
 	DefaultNumberInstance int64
@@ -233,6 +236,11 @@ func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
 }
 
+// BySealedBy orders the results by the sealed_by field.
+func BySealedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSealedBy, opts...).ToFunc()
+}
+
 // ByNumber orders the results by the number field.
 func ByNumber(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNumber, opts...).ToFunc()
@@ -241,21 +249,6 @@ func ByNumber(opts ...sql.OrderTermOption) OrderOption {
 // ByNumberInstance orders the results by the number_instance field.
 func ByNumberInstance(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNumberInstance, opts...).ToFunc()
-}
-
-// ByTitle orders the results by the title field.
-func ByTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldTitle, opts...).ToFunc()
-}
-
-// ByDescription orders the results by the description field.
-func ByDescription(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldDescription, opts...).ToFunc()
-}
-
-// ByResolution orders the results by the resolution field.
-func ByResolution(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldResolution, opts...).ToFunc()
 }
 
 // ByStatus orders the results by the status field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -56,6 +57,11 @@ func IDLTE(id uuid.UUID) predicate.Ticket {
 	return predicate.Ticket(sql.FieldLTE(FieldID, id))
 }
 
+// SealedBy applies equality check predicate on the "sealed_by" field. It's identical to SealedByEQ.
+func SealedBy(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldSealedBy, v))
+}
+
 // Number applies equality check predicate on the "number" field. It's identical to NumberEQ.
 func Number(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldNumber, v))
@@ -66,19 +72,19 @@ func NumberInstance(v int64) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldNumberInstance, v))
 }
 
-// Title applies equality check predicate on the "title" field. It's identical to TitleEQ.
-func Title(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldTitle, v))
+// TitleSealed applies equality check predicate on the "title_sealed" field. It's identical to TitleSealedEQ.
+func TitleSealed(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldTitleSealed, v))
 }
 
-// Description applies equality check predicate on the "description" field. It's identical to DescriptionEQ.
-func Description(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldDescription, v))
+// DescriptionSealed applies equality check predicate on the "description_sealed" field. It's identical to DescriptionSealedEQ.
+func DescriptionSealed(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDescriptionSealed, v))
 }
 
-// Resolution applies equality check predicate on the "resolution" field. It's identical to ResolutionEQ.
-func Resolution(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldResolution, v))
+// ResolutionSealed applies equality check predicate on the "resolution_sealed" field. It's identical to ResolutionSealedEQ.
+func ResolutionSealed(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldResolutionSealed, v))
 }
 
 // Satisfaction applies equality check predicate on the "satisfaction" field. It's identical to SatisfactionEQ.
@@ -124,6 +130,56 @@ func CreatedAt(v time.Time) predicate.Ticket {
 // UpdatedAt applies equality check predicate on the "updated_at" field. It's identical to UpdatedAtEQ.
 func UpdatedAt(v time.Time) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldUpdatedAt, v))
+}
+
+// SealedByEQ applies the EQ predicate on the "sealed_by" field.
+func SealedByEQ(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldSealedBy, v))
+}
+
+// SealedByNEQ applies the NEQ predicate on the "sealed_by" field.
+func SealedByNEQ(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldSealedBy, v))
+}
+
+// SealedByIn applies the In predicate on the "sealed_by" field.
+func SealedByIn(vs ...uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldSealedBy, vs...))
+}
+
+// SealedByNotIn applies the NotIn predicate on the "sealed_by" field.
+func SealedByNotIn(vs ...uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldSealedBy, vs...))
+}
+
+// SealedByGT applies the GT predicate on the "sealed_by" field.
+func SealedByGT(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldSealedBy, v))
+}
+
+// SealedByGTE applies the GTE predicate on the "sealed_by" field.
+func SealedByGTE(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldSealedBy, v))
+}
+
+// SealedByLT applies the LT predicate on the "sealed_by" field.
+func SealedByLT(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldSealedBy, v))
+}
+
+// SealedByLTE applies the LTE predicate on the "sealed_by" field.
+func SealedByLTE(v uuid.UUID) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldSealedBy, v))
+}
+
+// SealedByIsNil applies the IsNil predicate on the "sealed_by" field.
+func SealedByIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldSealedBy))
+}
+
+// SealedByNotNil applies the NotNil predicate on the "sealed_by" field.
+func SealedByNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldSealedBy))
 }
 
 // NumberEQ applies the EQ predicate on the "number" field.
@@ -241,229 +297,154 @@ func NumberInstanceLTE(v int64) predicate.Ticket {
 	return predicate.Ticket(sql.FieldLTE(FieldNumberInstance, v))
 }
 
-// TitleEQ applies the EQ predicate on the "title" field.
-func TitleEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldTitle, v))
+// TitleSealedEQ applies the EQ predicate on the "title_sealed" field.
+func TitleSealedEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldTitleSealed, v))
 }
 
-// TitleNEQ applies the NEQ predicate on the "title" field.
-func TitleNEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldTitle, v))
+// TitleSealedNEQ applies the NEQ predicate on the "title_sealed" field.
+func TitleSealedNEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldTitleSealed, v))
 }
 
-// TitleIn applies the In predicate on the "title" field.
-func TitleIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldTitle, vs...))
+// TitleSealedIn applies the In predicate on the "title_sealed" field.
+func TitleSealedIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldTitleSealed, vs...))
 }
 
-// TitleNotIn applies the NotIn predicate on the "title" field.
-func TitleNotIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldTitle, vs...))
+// TitleSealedNotIn applies the NotIn predicate on the "title_sealed" field.
+func TitleSealedNotIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldTitleSealed, vs...))
 }
 
-// TitleGT applies the GT predicate on the "title" field.
-func TitleGT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldTitle, v))
+// TitleSealedGT applies the GT predicate on the "title_sealed" field.
+func TitleSealedGT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldTitleSealed, v))
 }
 
-// TitleGTE applies the GTE predicate on the "title" field.
-func TitleGTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldTitle, v))
+// TitleSealedGTE applies the GTE predicate on the "title_sealed" field.
+func TitleSealedGTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldTitleSealed, v))
 }
 
-// TitleLT applies the LT predicate on the "title" field.
-func TitleLT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldTitle, v))
+// TitleSealedLT applies the LT predicate on the "title_sealed" field.
+func TitleSealedLT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldTitleSealed, v))
 }
 
-// TitleLTE applies the LTE predicate on the "title" field.
-func TitleLTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldTitle, v))
+// TitleSealedLTE applies the LTE predicate on the "title_sealed" field.
+func TitleSealedLTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldTitleSealed, v))
 }
 
-// TitleContains applies the Contains predicate on the "title" field.
-func TitleContains(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContains(FieldTitle, v))
+// TitleSealedIsNil applies the IsNil predicate on the "title_sealed" field.
+func TitleSealedIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldTitleSealed))
 }
 
-// TitleHasPrefix applies the HasPrefix predicate on the "title" field.
-func TitleHasPrefix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasPrefix(FieldTitle, v))
+// TitleSealedNotNil applies the NotNil predicate on the "title_sealed" field.
+func TitleSealedNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldTitleSealed))
 }
 
-// TitleHasSuffix applies the HasSuffix predicate on the "title" field.
-func TitleHasSuffix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasSuffix(FieldTitle, v))
+// DescriptionSealedEQ applies the EQ predicate on the "description_sealed" field.
+func DescriptionSealedEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDescriptionSealed, v))
 }
 
-// TitleIsNil applies the IsNil predicate on the "title" field.
-func TitleIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldTitle))
+// DescriptionSealedNEQ applies the NEQ predicate on the "description_sealed" field.
+func DescriptionSealedNEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldDescriptionSealed, v))
 }
 
-// TitleNotNil applies the NotNil predicate on the "title" field.
-func TitleNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldTitle))
+// DescriptionSealedIn applies the In predicate on the "description_sealed" field.
+func DescriptionSealedIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldDescriptionSealed, vs...))
 }
 
-// TitleEqualFold applies the EqualFold predicate on the "title" field.
-func TitleEqualFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEqualFold(FieldTitle, v))
+// DescriptionSealedNotIn applies the NotIn predicate on the "description_sealed" field.
+func DescriptionSealedNotIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldDescriptionSealed, vs...))
 }
 
-// TitleContainsFold applies the ContainsFold predicate on the "title" field.
-func TitleContainsFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContainsFold(FieldTitle, v))
+// DescriptionSealedGT applies the GT predicate on the "description_sealed" field.
+func DescriptionSealedGT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldDescriptionSealed, v))
 }
 
-// DescriptionEQ applies the EQ predicate on the "description" field.
-func DescriptionEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldDescription, v))
+// DescriptionSealedGTE applies the GTE predicate on the "description_sealed" field.
+func DescriptionSealedGTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldDescriptionSealed, v))
 }
 
-// DescriptionNEQ applies the NEQ predicate on the "description" field.
-func DescriptionNEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldDescription, v))
+// DescriptionSealedLT applies the LT predicate on the "description_sealed" field.
+func DescriptionSealedLT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldDescriptionSealed, v))
 }
 
-// DescriptionIn applies the In predicate on the "description" field.
-func DescriptionIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldDescription, vs...))
+// DescriptionSealedLTE applies the LTE predicate on the "description_sealed" field.
+func DescriptionSealedLTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldDescriptionSealed, v))
 }
 
-// DescriptionNotIn applies the NotIn predicate on the "description" field.
-func DescriptionNotIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldDescription, vs...))
+// DescriptionSealedIsNil applies the IsNil predicate on the "description_sealed" field.
+func DescriptionSealedIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldDescriptionSealed))
 }
 
-// DescriptionGT applies the GT predicate on the "description" field.
-func DescriptionGT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldDescription, v))
+// DescriptionSealedNotNil applies the NotNil predicate on the "description_sealed" field.
+func DescriptionSealedNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldDescriptionSealed))
 }
 
-// DescriptionGTE applies the GTE predicate on the "description" field.
-func DescriptionGTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldDescription, v))
+// ResolutionSealedEQ applies the EQ predicate on the "resolution_sealed" field.
+func ResolutionSealedEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldResolutionSealed, v))
 }
 
-// DescriptionLT applies the LT predicate on the "description" field.
-func DescriptionLT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldDescription, v))
+// ResolutionSealedNEQ applies the NEQ predicate on the "resolution_sealed" field.
+func ResolutionSealedNEQ(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldResolutionSealed, v))
 }
 
-// DescriptionLTE applies the LTE predicate on the "description" field.
-func DescriptionLTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldDescription, v))
+// ResolutionSealedIn applies the In predicate on the "resolution_sealed" field.
+func ResolutionSealedIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldResolutionSealed, vs...))
 }
 
-// DescriptionContains applies the Contains predicate on the "description" field.
-func DescriptionContains(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContains(FieldDescription, v))
+// ResolutionSealedNotIn applies the NotIn predicate on the "resolution_sealed" field.
+func ResolutionSealedNotIn(vs ...seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldResolutionSealed, vs...))
 }
 
-// DescriptionHasPrefix applies the HasPrefix predicate on the "description" field.
-func DescriptionHasPrefix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasPrefix(FieldDescription, v))
+// ResolutionSealedGT applies the GT predicate on the "resolution_sealed" field.
+func ResolutionSealedGT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldResolutionSealed, v))
 }
 
-// DescriptionHasSuffix applies the HasSuffix predicate on the "description" field.
-func DescriptionHasSuffix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasSuffix(FieldDescription, v))
+// ResolutionSealedGTE applies the GTE predicate on the "resolution_sealed" field.
+func ResolutionSealedGTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldResolutionSealed, v))
 }
 
-// DescriptionIsNil applies the IsNil predicate on the "description" field.
-func DescriptionIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldDescription))
+// ResolutionSealedLT applies the LT predicate on the "resolution_sealed" field.
+func ResolutionSealedLT(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldResolutionSealed, v))
 }
 
-// DescriptionNotNil applies the NotNil predicate on the "description" field.
-func DescriptionNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldDescription))
+// ResolutionSealedLTE applies the LTE predicate on the "resolution_sealed" field.
+func ResolutionSealedLTE(v seal.Cell) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldResolutionSealed, v))
 }
 
-// DescriptionEqualFold applies the EqualFold predicate on the "description" field.
-func DescriptionEqualFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEqualFold(FieldDescription, v))
+// ResolutionSealedIsNil applies the IsNil predicate on the "resolution_sealed" field.
+func ResolutionSealedIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldResolutionSealed))
 }
 
-// DescriptionContainsFold applies the ContainsFold predicate on the "description" field.
-func DescriptionContainsFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContainsFold(FieldDescription, v))
-}
-
-// ResolutionEQ applies the EQ predicate on the "resolution" field.
-func ResolutionEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldResolution, v))
-}
-
-// ResolutionNEQ applies the NEQ predicate on the "resolution" field.
-func ResolutionNEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldResolution, v))
-}
-
-// ResolutionIn applies the In predicate on the "resolution" field.
-func ResolutionIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldResolution, vs...))
-}
-
-// ResolutionNotIn applies the NotIn predicate on the "resolution" field.
-func ResolutionNotIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldResolution, vs...))
-}
-
-// ResolutionGT applies the GT predicate on the "resolution" field.
-func ResolutionGT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldResolution, v))
-}
-
-// ResolutionGTE applies the GTE predicate on the "resolution" field.
-func ResolutionGTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldResolution, v))
-}
-
-// ResolutionLT applies the LT predicate on the "resolution" field.
-func ResolutionLT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldResolution, v))
-}
-
-// ResolutionLTE applies the LTE predicate on the "resolution" field.
-func ResolutionLTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldResolution, v))
-}
-
-// ResolutionContains applies the Contains predicate on the "resolution" field.
-func ResolutionContains(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContains(FieldResolution, v))
-}
-
-// ResolutionHasPrefix applies the HasPrefix predicate on the "resolution" field.
-func ResolutionHasPrefix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasPrefix(FieldResolution, v))
-}
-
-// ResolutionHasSuffix applies the HasSuffix predicate on the "resolution" field.
-func ResolutionHasSuffix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasSuffix(FieldResolution, v))
-}
-
-// ResolutionIsNil applies the IsNil predicate on the "resolution" field.
-func ResolutionIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldResolution))
-}
-
-// ResolutionNotNil applies the NotNil predicate on the "resolution" field.
-func ResolutionNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldResolution))
-}
-
-// ResolutionEqualFold applies the EqualFold predicate on the "resolution" field.
-func ResolutionEqualFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEqualFold(FieldResolution, v))
-}
-
-// ResolutionContainsFold applies the ContainsFold predicate on the "resolution" field.
-func ResolutionContainsFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContainsFold(FieldResolution, v))
+// ResolutionSealedNotNil applies the NotNil predicate on the "resolution_sealed" field.
+func ResolutionSealedNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldResolutionSealed))
 }
 
 // StatusEQ applies the EQ predicate on the "status" field.

@@ -24,18 +24,22 @@ const (
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
 	FieldExternalIDInstance = "external_id_instance"
-	// FieldName holds the string denoting the name field in the database.
-	FieldName = "name"
-	// FieldEmail holds the string denoting the email field in the database.
-	FieldEmail = "email"
-	// FieldPhone holds the string denoting the phone field in the database.
-	FieldPhone = "phone"
-	// FieldJobTitle holds the string denoting the job_title field in the database.
-	FieldJobTitle = "job_title"
-	// FieldHiredOn holds the string denoting the hired_on field in the database.
-	FieldHiredOn = "hired_on"
-	// FieldQuota holds the string denoting the quota field in the database.
-	FieldQuota = "quota"
+	// FieldNameSealed holds the string denoting the name_sealed field in the database.
+	FieldNameSealed = "name_sealed"
+	// FieldNameIndex holds the string denoting the name_index field in the database.
+	FieldNameIndex = "name_index"
+	// FieldEmailSealed holds the string denoting the email_sealed field in the database.
+	FieldEmailSealed = "email_sealed"
+	// FieldEmailIndex holds the string denoting the email_index field in the database.
+	FieldEmailIndex = "email_index"
+	// FieldPhoneSealed holds the string denoting the phone_sealed field in the database.
+	FieldPhoneSealed = "phone_sealed"
+	// FieldJobTitleSealed holds the string denoting the job_title_sealed field in the database.
+	FieldJobTitleSealed = "job_title_sealed"
+	// FieldHiredOnSealed holds the string denoting the hired_on_sealed field in the database.
+	FieldHiredOnSealed = "hired_on_sealed"
+	// FieldQuotaSealed holds the string denoting the quota_sealed field in the database.
+	FieldQuotaSealed = "quota_sealed"
 	// FieldActive holds the string denoting the active field in the database.
 	FieldActive = "active"
 	// FieldLeftAt holds the string denoting the left_at field in the database.
@@ -80,12 +84,14 @@ var Columns = []string{
 	FieldPrivacyState,
 	FieldExternalID,
 	FieldExternalIDInstance,
-	FieldName,
-	FieldEmail,
-	FieldPhone,
-	FieldJobTitle,
-	FieldHiredOn,
-	FieldQuota,
+	FieldNameSealed,
+	FieldNameIndex,
+	FieldEmailSealed,
+	FieldEmailIndex,
+	FieldPhoneSealed,
+	FieldJobTitleSealed,
+	FieldHiredOnSealed,
+	FieldQuotaSealed,
 	FieldActive,
 	FieldLeftAt,
 	FieldLastLoginAt,
@@ -110,7 +116,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "github.com/cloakroom-crm/cloakroom/ent/runtime"
 var (
-	Hooks  [1]ent.Hook
+	Hooks  [2]ent.Hook
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
@@ -152,34 +158,14 @@ func ByExternalIDInstance(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExternalIDInstance, opts...).ToFunc()
 }
 
-// ByName orders the results by the name field.
-func ByName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldName, opts...).ToFunc()
+// ByNameIndex orders the results by the name_index field.
+func ByNameIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameIndex, opts...).ToFunc()
 }
 
-// ByEmail orders the results by the email field.
-func ByEmail(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldEmail, opts...).ToFunc()
-}
-
-// ByPhone orders the results by the phone field.
-func ByPhone(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldPhone, opts...).ToFunc()
-}
-
-// ByJobTitle orders the results by the job_title field.
-func ByJobTitle(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldJobTitle, opts...).ToFunc()
-}
-
-// ByHiredOn orders the results by the hired_on field.
-func ByHiredOn(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldHiredOn, opts...).ToFunc()
-}
-
-// ByQuota orders the results by the quota field.
-func ByQuota(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldQuota, opts...).ToFunc()
+// ByEmailIndex orders the results by the email_index field.
+func ByEmailIndex(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmailIndex, opts...).ToFunc()
 }
 
 // ByActive orders the results by the active field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/google/uuid"
 )
 
@@ -76,34 +77,44 @@ func ExternalIDInstance(v int64) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldExternalIDInstance, v))
 }
 
-// Name applies equality check predicate on the "name" field. It's identical to NameEQ.
-func Name(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldName, v))
+// NameSealed applies equality check predicate on the "name_sealed" field. It's identical to NameSealedEQ.
+func NameSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameSealed, v))
 }
 
-// Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
-func Email(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldEmail, v))
+// NameIndex applies equality check predicate on the "name_index" field. It's identical to NameIndexEQ.
+func NameIndex(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameIndex, v))
 }
 
-// Phone applies equality check predicate on the "phone" field. It's identical to PhoneEQ.
-func Phone(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldPhone, v))
+// EmailSealed applies equality check predicate on the "email_sealed" field. It's identical to EmailSealedEQ.
+func EmailSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// JobTitle applies equality check predicate on the "job_title" field. It's identical to JobTitleEQ.
-func JobTitle(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldJobTitle, v))
+// EmailIndex applies equality check predicate on the "email_index" field. It's identical to EmailIndexEQ.
+func EmailIndex(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// HiredOn applies equality check predicate on the "hired_on" field. It's identical to HiredOnEQ.
-func HiredOn(v time.Time) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldHiredOn, v))
+// PhoneSealed applies equality check predicate on the "phone_sealed" field. It's identical to PhoneSealedEQ.
+func PhoneSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPhoneSealed, v))
 }
 
-// Quota applies equality check predicate on the "quota" field. It's identical to QuotaEQ.
-func Quota(v int64) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldQuota, v))
+// JobTitleSealed applies equality check predicate on the "job_title_sealed" field. It's identical to JobTitleSealedEQ.
+func JobTitleSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldJobTitleSealed, v))
+}
+
+// HiredOnSealed applies equality check predicate on the "hired_on_sealed" field. It's identical to HiredOnSealedEQ.
+func HiredOnSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldHiredOnSealed, v))
+}
+
+// QuotaSealed applies equality check predicate on the "quota_sealed" field. It's identical to QuotaSealedEQ.
+func QuotaSealed(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldQuotaSealed, v))
 }
 
 // Active applies equality check predicate on the "active" field. It's identical to ActiveEQ.
@@ -331,404 +342,404 @@ func ExternalIDInstanceLTE(v int64) predicate.User {
 	return predicate.User(sql.FieldLTE(FieldExternalIDInstance, v))
 }
 
-// NameEQ applies the EQ predicate on the "name" field.
-func NameEQ(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldName, v))
+// NameSealedEQ applies the EQ predicate on the "name_sealed" field.
+func NameSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameSealed, v))
 }
 
-// NameNEQ applies the NEQ predicate on the "name" field.
-func NameNEQ(v string) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldName, v))
+// NameSealedNEQ applies the NEQ predicate on the "name_sealed" field.
+func NameSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldNameSealed, v))
 }
 
-// NameIn applies the In predicate on the "name" field.
-func NameIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldIn(FieldName, vs...))
+// NameSealedIn applies the In predicate on the "name_sealed" field.
+func NameSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldNameSealed, vs...))
 }
 
-// NameNotIn applies the NotIn predicate on the "name" field.
-func NameNotIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldName, vs...))
+// NameSealedNotIn applies the NotIn predicate on the "name_sealed" field.
+func NameSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldNameSealed, vs...))
 }
 
-// NameGT applies the GT predicate on the "name" field.
-func NameGT(v string) predicate.User {
-	return predicate.User(sql.FieldGT(FieldName, v))
+// NameSealedGT applies the GT predicate on the "name_sealed" field.
+func NameSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldNameSealed, v))
 }
 
-// NameGTE applies the GTE predicate on the "name" field.
-func NameGTE(v string) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldName, v))
+// NameSealedGTE applies the GTE predicate on the "name_sealed" field.
+func NameSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldNameSealed, v))
 }
 
-// NameLT applies the LT predicate on the "name" field.
-func NameLT(v string) predicate.User {
-	return predicate.User(sql.FieldLT(FieldName, v))
+// NameSealedLT applies the LT predicate on the "name_sealed" field.
+func NameSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldNameSealed, v))
 }
 
-// NameLTE applies the LTE predicate on the "name" field.
-func NameLTE(v string) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldName, v))
+// NameSealedLTE applies the LTE predicate on the "name_sealed" field.
+func NameSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldNameSealed, v))
 }
 
-// NameContains applies the Contains predicate on the "name" field.
-func NameContains(v string) predicate.User {
-	return predicate.User(sql.FieldContains(FieldName, v))
+// NameSealedIsNil applies the IsNil predicate on the "name_sealed" field.
+func NameSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldNameSealed))
 }
 
-// NameHasPrefix applies the HasPrefix predicate on the "name" field.
-func NameHasPrefix(v string) predicate.User {
-	return predicate.User(sql.FieldHasPrefix(FieldName, v))
+// NameSealedNotNil applies the NotNil predicate on the "name_sealed" field.
+func NameSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldNameSealed))
 }
 
-// NameHasSuffix applies the HasSuffix predicate on the "name" field.
-func NameHasSuffix(v string) predicate.User {
-	return predicate.User(sql.FieldHasSuffix(FieldName, v))
+// NameIndexEQ applies the EQ predicate on the "name_index" field.
+func NameIndexEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameIndex, v))
 }
 
-// NameIsNil applies the IsNil predicate on the "name" field.
-func NameIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldName))
+// NameIndexNEQ applies the NEQ predicate on the "name_index" field.
+func NameIndexNEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldNameIndex, v))
 }
 
-// NameNotNil applies the NotNil predicate on the "name" field.
-func NameNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldName))
+// NameIndexIn applies the In predicate on the "name_index" field.
+func NameIndexIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldIn(FieldNameIndex, vs...))
 }
 
-// NameEqualFold applies the EqualFold predicate on the "name" field.
-func NameEqualFold(v string) predicate.User {
-	return predicate.User(sql.FieldEqualFold(FieldName, v))
+// NameIndexNotIn applies the NotIn predicate on the "name_index" field.
+func NameIndexNotIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldNameIndex, vs...))
 }
 
-// NameContainsFold applies the ContainsFold predicate on the "name" field.
-func NameContainsFold(v string) predicate.User {
-	return predicate.User(sql.FieldContainsFold(FieldName, v))
+// NameIndexGT applies the GT predicate on the "name_index" field.
+func NameIndexGT(v int64) predicate.User {
+	return predicate.User(sql.FieldGT(FieldNameIndex, v))
 }
 
-// EmailEQ applies the EQ predicate on the "email" field.
-func EmailEQ(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldEmail, v))
+// NameIndexGTE applies the GTE predicate on the "name_index" field.
+func NameIndexGTE(v int64) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldNameIndex, v))
 }
 
-// EmailNEQ applies the NEQ predicate on the "email" field.
-func EmailNEQ(v string) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldEmail, v))
+// NameIndexLT applies the LT predicate on the "name_index" field.
+func NameIndexLT(v int64) predicate.User {
+	return predicate.User(sql.FieldLT(FieldNameIndex, v))
 }
 
-// EmailIn applies the In predicate on the "email" field.
-func EmailIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldIn(FieldEmail, vs...))
+// NameIndexLTE applies the LTE predicate on the "name_index" field.
+func NameIndexLTE(v int64) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldNameIndex, v))
 }
 
-// EmailNotIn applies the NotIn predicate on the "email" field.
-func EmailNotIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldEmail, vs...))
+// NameIndexIsNil applies the IsNil predicate on the "name_index" field.
+func NameIndexIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldNameIndex))
 }
 
-// EmailGT applies the GT predicate on the "email" field.
-func EmailGT(v string) predicate.User {
-	return predicate.User(sql.FieldGT(FieldEmail, v))
+// NameIndexNotNil applies the NotNil predicate on the "name_index" field.
+func NameIndexNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldNameIndex))
 }
 
-// EmailGTE applies the GTE predicate on the "email" field.
-func EmailGTE(v string) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldEmail, v))
+// EmailSealedEQ applies the EQ predicate on the "email_sealed" field.
+func EmailSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldEmailSealed, v))
 }
 
-// EmailLT applies the LT predicate on the "email" field.
-func EmailLT(v string) predicate.User {
-	return predicate.User(sql.FieldLT(FieldEmail, v))
+// EmailSealedNEQ applies the NEQ predicate on the "email_sealed" field.
+func EmailSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldEmailSealed, v))
 }
 
-// EmailLTE applies the LTE predicate on the "email" field.
-func EmailLTE(v string) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldEmail, v))
+// EmailSealedIn applies the In predicate on the "email_sealed" field.
+func EmailSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldEmailSealed, vs...))
 }
 
-// EmailContains applies the Contains predicate on the "email" field.
-func EmailContains(v string) predicate.User {
-	return predicate.User(sql.FieldContains(FieldEmail, v))
+// EmailSealedNotIn applies the NotIn predicate on the "email_sealed" field.
+func EmailSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldEmailSealed, vs...))
 }
 
-// EmailHasPrefix applies the HasPrefix predicate on the "email" field.
-func EmailHasPrefix(v string) predicate.User {
-	return predicate.User(sql.FieldHasPrefix(FieldEmail, v))
+// EmailSealedGT applies the GT predicate on the "email_sealed" field.
+func EmailSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldEmailSealed, v))
 }
 
-// EmailHasSuffix applies the HasSuffix predicate on the "email" field.
-func EmailHasSuffix(v string) predicate.User {
-	return predicate.User(sql.FieldHasSuffix(FieldEmail, v))
+// EmailSealedGTE applies the GTE predicate on the "email_sealed" field.
+func EmailSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldEmailSealed, v))
 }
 
-// EmailIsNil applies the IsNil predicate on the "email" field.
-func EmailIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldEmail))
+// EmailSealedLT applies the LT predicate on the "email_sealed" field.
+func EmailSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldEmailSealed, v))
 }
 
-// EmailNotNil applies the NotNil predicate on the "email" field.
-func EmailNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldEmail))
+// EmailSealedLTE applies the LTE predicate on the "email_sealed" field.
+func EmailSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldEmailSealed, v))
 }
 
-// EmailEqualFold applies the EqualFold predicate on the "email" field.
-func EmailEqualFold(v string) predicate.User {
-	return predicate.User(sql.FieldEqualFold(FieldEmail, v))
+// EmailSealedIsNil applies the IsNil predicate on the "email_sealed" field.
+func EmailSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldEmailSealed))
 }
 
-// EmailContainsFold applies the ContainsFold predicate on the "email" field.
-func EmailContainsFold(v string) predicate.User {
-	return predicate.User(sql.FieldContainsFold(FieldEmail, v))
+// EmailSealedNotNil applies the NotNil predicate on the "email_sealed" field.
+func EmailSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldEmailSealed))
 }
 
-// PhoneEQ applies the EQ predicate on the "phone" field.
-func PhoneEQ(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldPhone, v))
+// EmailIndexEQ applies the EQ predicate on the "email_index" field.
+func EmailIndexEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldEmailIndex, v))
 }
 
-// PhoneNEQ applies the NEQ predicate on the "phone" field.
-func PhoneNEQ(v string) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldPhone, v))
+// EmailIndexNEQ applies the NEQ predicate on the "email_index" field.
+func EmailIndexNEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldEmailIndex, v))
 }
 
-// PhoneIn applies the In predicate on the "phone" field.
-func PhoneIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldIn(FieldPhone, vs...))
+// EmailIndexIn applies the In predicate on the "email_index" field.
+func EmailIndexIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldIn(FieldEmailIndex, vs...))
 }
 
-// PhoneNotIn applies the NotIn predicate on the "phone" field.
-func PhoneNotIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldPhone, vs...))
+// EmailIndexNotIn applies the NotIn predicate on the "email_index" field.
+func EmailIndexNotIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldEmailIndex, vs...))
 }
 
-// PhoneGT applies the GT predicate on the "phone" field.
-func PhoneGT(v string) predicate.User {
-	return predicate.User(sql.FieldGT(FieldPhone, v))
+// EmailIndexGT applies the GT predicate on the "email_index" field.
+func EmailIndexGT(v int64) predicate.User {
+	return predicate.User(sql.FieldGT(FieldEmailIndex, v))
 }
 
-// PhoneGTE applies the GTE predicate on the "phone" field.
-func PhoneGTE(v string) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldPhone, v))
+// EmailIndexGTE applies the GTE predicate on the "email_index" field.
+func EmailIndexGTE(v int64) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldEmailIndex, v))
 }
 
-// PhoneLT applies the LT predicate on the "phone" field.
-func PhoneLT(v string) predicate.User {
-	return predicate.User(sql.FieldLT(FieldPhone, v))
+// EmailIndexLT applies the LT predicate on the "email_index" field.
+func EmailIndexLT(v int64) predicate.User {
+	return predicate.User(sql.FieldLT(FieldEmailIndex, v))
 }
 
-// PhoneLTE applies the LTE predicate on the "phone" field.
-func PhoneLTE(v string) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldPhone, v))
+// EmailIndexLTE applies the LTE predicate on the "email_index" field.
+func EmailIndexLTE(v int64) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldEmailIndex, v))
 }
 
-// PhoneContains applies the Contains predicate on the "phone" field.
-func PhoneContains(v string) predicate.User {
-	return predicate.User(sql.FieldContains(FieldPhone, v))
+// EmailIndexIsNil applies the IsNil predicate on the "email_index" field.
+func EmailIndexIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldEmailIndex))
 }
 
-// PhoneHasPrefix applies the HasPrefix predicate on the "phone" field.
-func PhoneHasPrefix(v string) predicate.User {
-	return predicate.User(sql.FieldHasPrefix(FieldPhone, v))
+// EmailIndexNotNil applies the NotNil predicate on the "email_index" field.
+func EmailIndexNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldEmailIndex))
 }
 
-// PhoneHasSuffix applies the HasSuffix predicate on the "phone" field.
-func PhoneHasSuffix(v string) predicate.User {
-	return predicate.User(sql.FieldHasSuffix(FieldPhone, v))
+// PhoneSealedEQ applies the EQ predicate on the "phone_sealed" field.
+func PhoneSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPhoneSealed, v))
 }
 
-// PhoneIsNil applies the IsNil predicate on the "phone" field.
-func PhoneIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldPhone))
+// PhoneSealedNEQ applies the NEQ predicate on the "phone_sealed" field.
+func PhoneSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPhoneSealed, v))
 }
 
-// PhoneNotNil applies the NotNil predicate on the "phone" field.
-func PhoneNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldPhone))
+// PhoneSealedIn applies the In predicate on the "phone_sealed" field.
+func PhoneSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneEqualFold applies the EqualFold predicate on the "phone" field.
-func PhoneEqualFold(v string) predicate.User {
-	return predicate.User(sql.FieldEqualFold(FieldPhone, v))
+// PhoneSealedNotIn applies the NotIn predicate on the "phone_sealed" field.
+func PhoneSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPhoneSealed, vs...))
 }
 
-// PhoneContainsFold applies the ContainsFold predicate on the "phone" field.
-func PhoneContainsFold(v string) predicate.User {
-	return predicate.User(sql.FieldContainsFold(FieldPhone, v))
+// PhoneSealedGT applies the GT predicate on the "phone_sealed" field.
+func PhoneSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPhoneSealed, v))
 }
 
-// JobTitleEQ applies the EQ predicate on the "job_title" field.
-func JobTitleEQ(v string) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldJobTitle, v))
+// PhoneSealedGTE applies the GTE predicate on the "phone_sealed" field.
+func PhoneSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPhoneSealed, v))
 }
 
-// JobTitleNEQ applies the NEQ predicate on the "job_title" field.
-func JobTitleNEQ(v string) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldJobTitle, v))
+// PhoneSealedLT applies the LT predicate on the "phone_sealed" field.
+func PhoneSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPhoneSealed, v))
 }
 
-// JobTitleIn applies the In predicate on the "job_title" field.
-func JobTitleIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldIn(FieldJobTitle, vs...))
+// PhoneSealedLTE applies the LTE predicate on the "phone_sealed" field.
+func PhoneSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPhoneSealed, v))
 }
 
-// JobTitleNotIn applies the NotIn predicate on the "job_title" field.
-func JobTitleNotIn(vs ...string) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldJobTitle, vs...))
+// PhoneSealedIsNil applies the IsNil predicate on the "phone_sealed" field.
+func PhoneSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldPhoneSealed))
 }
 
-// JobTitleGT applies the GT predicate on the "job_title" field.
-func JobTitleGT(v string) predicate.User {
-	return predicate.User(sql.FieldGT(FieldJobTitle, v))
+// PhoneSealedNotNil applies the NotNil predicate on the "phone_sealed" field.
+func PhoneSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldPhoneSealed))
 }
 
-// JobTitleGTE applies the GTE predicate on the "job_title" field.
-func JobTitleGTE(v string) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldJobTitle, v))
+// JobTitleSealedEQ applies the EQ predicate on the "job_title_sealed" field.
+func JobTitleSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleLT applies the LT predicate on the "job_title" field.
-func JobTitleLT(v string) predicate.User {
-	return predicate.User(sql.FieldLT(FieldJobTitle, v))
+// JobTitleSealedNEQ applies the NEQ predicate on the "job_title_sealed" field.
+func JobTitleSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldJobTitleSealed, v))
 }
 
-// JobTitleLTE applies the LTE predicate on the "job_title" field.
-func JobTitleLTE(v string) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldJobTitle, v))
+// JobTitleSealedIn applies the In predicate on the "job_title_sealed" field.
+func JobTitleSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleContains applies the Contains predicate on the "job_title" field.
-func JobTitleContains(v string) predicate.User {
-	return predicate.User(sql.FieldContains(FieldJobTitle, v))
+// JobTitleSealedNotIn applies the NotIn predicate on the "job_title_sealed" field.
+func JobTitleSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldJobTitleSealed, vs...))
 }
 
-// JobTitleHasPrefix applies the HasPrefix predicate on the "job_title" field.
-func JobTitleHasPrefix(v string) predicate.User {
-	return predicate.User(sql.FieldHasPrefix(FieldJobTitle, v))
+// JobTitleSealedGT applies the GT predicate on the "job_title_sealed" field.
+func JobTitleSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldJobTitleSealed, v))
 }
 
-// JobTitleHasSuffix applies the HasSuffix predicate on the "job_title" field.
-func JobTitleHasSuffix(v string) predicate.User {
-	return predicate.User(sql.FieldHasSuffix(FieldJobTitle, v))
+// JobTitleSealedGTE applies the GTE predicate on the "job_title_sealed" field.
+func JobTitleSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleIsNil applies the IsNil predicate on the "job_title" field.
-func JobTitleIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldJobTitle))
+// JobTitleSealedLT applies the LT predicate on the "job_title_sealed" field.
+func JobTitleSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldJobTitleSealed, v))
 }
 
-// JobTitleNotNil applies the NotNil predicate on the "job_title" field.
-func JobTitleNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldJobTitle))
+// JobTitleSealedLTE applies the LTE predicate on the "job_title_sealed" field.
+func JobTitleSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldJobTitleSealed, v))
 }
 
-// JobTitleEqualFold applies the EqualFold predicate on the "job_title" field.
-func JobTitleEqualFold(v string) predicate.User {
-	return predicate.User(sql.FieldEqualFold(FieldJobTitle, v))
+// JobTitleSealedIsNil applies the IsNil predicate on the "job_title_sealed" field.
+func JobTitleSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldJobTitleSealed))
 }
 
-// JobTitleContainsFold applies the ContainsFold predicate on the "job_title" field.
-func JobTitleContainsFold(v string) predicate.User {
-	return predicate.User(sql.FieldContainsFold(FieldJobTitle, v))
+// JobTitleSealedNotNil applies the NotNil predicate on the "job_title_sealed" field.
+func JobTitleSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldJobTitleSealed))
 }
 
-// HiredOnEQ applies the EQ predicate on the "hired_on" field.
-func HiredOnEQ(v time.Time) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldHiredOn, v))
+// HiredOnSealedEQ applies the EQ predicate on the "hired_on_sealed" field.
+func HiredOnSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldHiredOnSealed, v))
 }
 
-// HiredOnNEQ applies the NEQ predicate on the "hired_on" field.
-func HiredOnNEQ(v time.Time) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldHiredOn, v))
+// HiredOnSealedNEQ applies the NEQ predicate on the "hired_on_sealed" field.
+func HiredOnSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldHiredOnSealed, v))
 }
 
-// HiredOnIn applies the In predicate on the "hired_on" field.
-func HiredOnIn(vs ...time.Time) predicate.User {
-	return predicate.User(sql.FieldIn(FieldHiredOn, vs...))
+// HiredOnSealedIn applies the In predicate on the "hired_on_sealed" field.
+func HiredOnSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldHiredOnSealed, vs...))
 }
 
-// HiredOnNotIn applies the NotIn predicate on the "hired_on" field.
-func HiredOnNotIn(vs ...time.Time) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldHiredOn, vs...))
+// HiredOnSealedNotIn applies the NotIn predicate on the "hired_on_sealed" field.
+func HiredOnSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldHiredOnSealed, vs...))
 }
 
-// HiredOnGT applies the GT predicate on the "hired_on" field.
-func HiredOnGT(v time.Time) predicate.User {
-	return predicate.User(sql.FieldGT(FieldHiredOn, v))
+// HiredOnSealedGT applies the GT predicate on the "hired_on_sealed" field.
+func HiredOnSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldHiredOnSealed, v))
 }
 
-// HiredOnGTE applies the GTE predicate on the "hired_on" field.
-func HiredOnGTE(v time.Time) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldHiredOn, v))
+// HiredOnSealedGTE applies the GTE predicate on the "hired_on_sealed" field.
+func HiredOnSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldHiredOnSealed, v))
 }
 
-// HiredOnLT applies the LT predicate on the "hired_on" field.
-func HiredOnLT(v time.Time) predicate.User {
-	return predicate.User(sql.FieldLT(FieldHiredOn, v))
+// HiredOnSealedLT applies the LT predicate on the "hired_on_sealed" field.
+func HiredOnSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldHiredOnSealed, v))
 }
 
-// HiredOnLTE applies the LTE predicate on the "hired_on" field.
-func HiredOnLTE(v time.Time) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldHiredOn, v))
+// HiredOnSealedLTE applies the LTE predicate on the "hired_on_sealed" field.
+func HiredOnSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldHiredOnSealed, v))
 }
 
-// HiredOnIsNil applies the IsNil predicate on the "hired_on" field.
-func HiredOnIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldHiredOn))
+// HiredOnSealedIsNil applies the IsNil predicate on the "hired_on_sealed" field.
+func HiredOnSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldHiredOnSealed))
 }
 
-// HiredOnNotNil applies the NotNil predicate on the "hired_on" field.
-func HiredOnNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldHiredOn))
+// HiredOnSealedNotNil applies the NotNil predicate on the "hired_on_sealed" field.
+func HiredOnSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldHiredOnSealed))
 }
 
-// QuotaEQ applies the EQ predicate on the "quota" field.
-func QuotaEQ(v int64) predicate.User {
-	return predicate.User(sql.FieldEQ(FieldQuota, v))
+// QuotaSealedEQ applies the EQ predicate on the "quota_sealed" field.
+func QuotaSealedEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldQuotaSealed, v))
 }
 
-// QuotaNEQ applies the NEQ predicate on the "quota" field.
-func QuotaNEQ(v int64) predicate.User {
-	return predicate.User(sql.FieldNEQ(FieldQuota, v))
+// QuotaSealedNEQ applies the NEQ predicate on the "quota_sealed" field.
+func QuotaSealedNEQ(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldQuotaSealed, v))
 }
 
-// QuotaIn applies the In predicate on the "quota" field.
-func QuotaIn(vs ...int64) predicate.User {
-	return predicate.User(sql.FieldIn(FieldQuota, vs...))
+// QuotaSealedIn applies the In predicate on the "quota_sealed" field.
+func QuotaSealedIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldIn(FieldQuotaSealed, vs...))
 }
 
-// QuotaNotIn applies the NotIn predicate on the "quota" field.
-func QuotaNotIn(vs ...int64) predicate.User {
-	return predicate.User(sql.FieldNotIn(FieldQuota, vs...))
+// QuotaSealedNotIn applies the NotIn predicate on the "quota_sealed" field.
+func QuotaSealedNotIn(vs ...seal.Cell) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldQuotaSealed, vs...))
 }
 
-// QuotaGT applies the GT predicate on the "quota" field.
-func QuotaGT(v int64) predicate.User {
-	return predicate.User(sql.FieldGT(FieldQuota, v))
+// QuotaSealedGT applies the GT predicate on the "quota_sealed" field.
+func QuotaSealedGT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGT(FieldQuotaSealed, v))
 }
 
-// QuotaGTE applies the GTE predicate on the "quota" field.
-func QuotaGTE(v int64) predicate.User {
-	return predicate.User(sql.FieldGTE(FieldQuota, v))
+// QuotaSealedGTE applies the GTE predicate on the "quota_sealed" field.
+func QuotaSealedGTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldQuotaSealed, v))
 }
 
-// QuotaLT applies the LT predicate on the "quota" field.
-func QuotaLT(v int64) predicate.User {
-	return predicate.User(sql.FieldLT(FieldQuota, v))
+// QuotaSealedLT applies the LT predicate on the "quota_sealed" field.
+func QuotaSealedLT(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLT(FieldQuotaSealed, v))
 }
 
-// QuotaLTE applies the LTE predicate on the "quota" field.
-func QuotaLTE(v int64) predicate.User {
-	return predicate.User(sql.FieldLTE(FieldQuota, v))
+// QuotaSealedLTE applies the LTE predicate on the "quota_sealed" field.
+func QuotaSealedLTE(v seal.Cell) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldQuotaSealed, v))
 }
 
-// QuotaIsNil applies the IsNil predicate on the "quota" field.
-func QuotaIsNil() predicate.User {
-	return predicate.User(sql.FieldIsNull(FieldQuota))
+// QuotaSealedIsNil applies the IsNil predicate on the "quota_sealed" field.
+func QuotaSealedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldQuotaSealed))
 }
 
-// QuotaNotNil applies the NotNil predicate on the "quota" field.
-func QuotaNotNil() predicate.User {
-	return predicate.User(sql.FieldNotNull(FieldQuota))
+// QuotaSealedNotNil applies the NotNil predicate on the "quota_sealed" field.
+func QuotaSealedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldQuotaSealed))
 }
 
 // ActiveEQ applies the EQ predicate on the "active" field.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,9 @@ type row struct {
 	id      uuid.UUID
 	cells   map[*ir.Field]any
 	links   map[*ir.Field]*row
-	subject uuid.UUID // of a natural person
-	state   int64     // what that person wants
+	left    map[*ir.Field]bool // the value is still in the column of its other storage
+	subject uuid.UUID          // of a natural person
+	state   int64              // what that person wants
 }
 
 // globalID is the row's identifier in answers.
@@ -42,6 +44,9 @@ func (r *row) String() string {
 	for _, f := range r.typ.Fields {
 		if v, ok := r.cells[f]; ok {
 			fmt.Fprintf(&b, " %s=%v", f.Name, v)
+			if r.left[f] {
+				b.WriteString(" (not moved)")
+			}
 		}
 		if to := r.links[f]; to != nil {
 			fmt.Fprintf(&b, " %s→%s", f.Name, to.id)
@@ -65,11 +70,11 @@ var moments = []time.Time{
 	time.Date(2026, 5, 31, 12, 0, 0, 0, time.UTC),
 }
 
-func (d dice) content(s *ir.Schema, now time.Time) content {
+func (d dice) content(s *ir.Schema, v *vault, now time.Time) content {
 	c := content{}
 	for _, t := range s.Entities() {
 		for i := range 1 + d.upTo(4) {
-			r := &row{typ: t, cells: map[*ir.Field]any{}, links: map[*ir.Field]*row{}}
+			r := &row{typ: t, cells: map[*ir.Field]any{}, links: map[*ir.Field]*row{}, left: map[*ir.Field]bool{}}
 			// The order of ids must not be that of making.
 			r.id = uuid.UUID{0: byte(d.upTo(3) * 70), 6: 0x40, 8: 0x80, 14: byte(len(c)), 15: byte(i)}
 			c[t] = append(c[t], r)
@@ -79,6 +84,7 @@ func (d dice) content(s *ir.Schema, now time.Time) content {
 			for _, f := range t.Fields {
 				if f.Kind == ir.Column && (f.Type.NonNull || !d.odds(3)) {
 					r.cells[f] = d.cell(f, now)
+					r.left[f] = v.moving[f] && d.odds(8)
 				}
 			}
 		}
@@ -119,10 +125,16 @@ func (d dice) state(s *ir.Schema) (bits int64) {
 
 var words = []string{"EMEA", "x", "ada@one.example", "+44 20 7946 0000", "Ada Lovelace-King", "b", "", "Zoë \"O'Neil\" <&>\u2028", "a_%", "é"}
 
+// addresses are the same for people in different cases, and for SQL if they differ in ASCII alone.
+var addresses = []string{"ada@one.example", "Ada@one.example", "bob@one.example", "BOB@one.example", "é@one.example"}
+
 // cell is a value of a column: few different ones, so that comparisons find something and orders have ties.
 func (d dice) cell(f *ir.Field, now time.Time) any {
 	switch f.Scalar {
 	case ir.String:
+		if f.Format == "EMAIL" {
+			return pick(d, addresses)
+		}
 		return pick(d, words)
 	case ir.Int:
 		return pick(d, []int64{0, 1, 2, 5, -13938})
@@ -150,7 +162,7 @@ func (d dice) cell(f *ir.Field, now time.Time) any {
 var columnTypes = map[ir.Scalar]string{ir.String: "text", ir.Int: "integer", ir.Float: "real", ir.Boolean: "bool", ir.DateTime: "datetime",
 	ir.Date: "datetime", ir.Decimal: "integer", ir.JSON: "json", ir.EnumScalar: "text", ir.UUID: "uuid"}
 
-// store keeps the content in a database in memory, sealed if there is a vault.
+// store keeps the content in a database in memory, as the vault seals it.
 func (c content) store(s *ir.Schema, v *vault) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", ":memory:?_time_format=sqlite")
 	if err != nil {
@@ -164,44 +176,18 @@ func (c content) store(s *ir.Schema, v *vault) (*sql.DB, error) {
 	return db, nil
 }
 
-func (c content) fill(db *sql.DB, s *ir.Schema, vault *vault) error {
+func (c content) fill(db *sql.DB, s *ir.Schema, v *vault) error {
 	tx, err := db.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
 	for _, t := range s.Entities() {
-		columns := []string{"id uuid PRIMARY KEY"}
-		if t.Subject {
-			columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL")
-		}
-		for _, f := range t.Fields {
-			switch {
-			case vault != nil && isSealed(f):
-				columns = append(columns, f.Column+" blob")
-			case f.Kind == ir.Column || f.Kind == ir.ToOne:
-				columns = append(columns, f.Column+" "+columnTypes[f.Scalar])
-			}
-		}
-		if _, err := tx.Exec("CREATE TABLE " + t.Table + " (" + strings.Join(columns, ", ") + ")"); err != nil {
+		if _, err := tx.Exec("CREATE TABLE " + t.Table + " (" + strings.Join(v.columns(t), ", ") + ")"); err != nil {
 			return err
 		}
 		for _, r := range c[t] {
-			names, args := []string{"id"}, []any{r.id.String()}
-			if t.Subject {
-				names, args = append(names, "subject_id", "privacy_state"), append(args, r.subject.String(), r.state)
-			}
-			for _, f := range t.Fields {
-				if v, ok := r.cells[f]; ok {
-					if vault != nil && isSealed(f) {
-						v = vault.seal(r, f, v)
-					}
-					names, args = append(names, f.Column), append(args, v)
-				}
-				if to := r.links[f]; to != nil {
-					names, args = append(names, f.Column), append(args, to.id.String())
-				}
-			}
+			names, args := v.stored(r)
 			marks := strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")
 			if _, err := tx.Exec("INSERT INTO "+t.Table+" ("+strings.Join(names, ", ")+") VALUES ("+marks+")", args...); err != nil {
 				return err
@@ -209,6 +195,70 @@ func (c content) fill(db *sql.DB, s *ir.Schema, vault *vault) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// keeps reports whether rows of t say whose key seals them.
+func (v *vault) keeps(t *ir.Type) bool {
+	return !t.Subject && (t.HasSealed() || slices.ContainsFunc(t.Fields, v.Moving))
+}
+
+// columns are those of a type's table.
+func (v *vault) columns(t *ir.Type) []string {
+	columns := []string{"id uuid PRIMARY KEY"}
+	if t.Subject {
+		columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL")
+	}
+	if v.keeps(t) {
+		columns = append(columns, "sealed_by uuid")
+	}
+	for _, f := range t.Fields {
+		if f.Kind == ir.ToOne {
+			columns = append(columns, f.Column+" uuid")
+		}
+		if f.Kind != ir.Column {
+			continue
+		}
+		if !f.Sealed() || v.moving[f] {
+			columns = append(columns, f.PlainColumn()+" "+columnTypes[f.Scalar])
+		}
+		if f.Sealed() || v.moving[f] {
+			columns = append(columns, f.SealedColumn()+" blob")
+		}
+		if f.Blind() {
+			columns = append(columns, f.IndexColumn()+" integer")
+		}
+	}
+	return columns
+}
+
+// stored is a row with the names of its columns.
+func (v *vault) stored(r *row) (names []string, args []any) {
+	add := func(name string, arg any) { names, args = append(names, name), append(args, arg) }
+	add("id", r.id.String())
+	if r.typ.Subject {
+		add("subject_id", r.subject.String())
+		add("privacy_state", r.state)
+	}
+	if by := sealer(r); v.keeps(r.typ) && by != uuid.Nil {
+		add("sealed_by", by.String())
+	}
+	for _, f := range r.typ.Fields {
+		if to := r.links[f]; to != nil {
+			add(f.Column, to.id.String())
+		}
+		value, ok := r.cells[f]
+		switch {
+		case !ok:
+		case inSealed(r, f):
+			add(f.SealedColumn(), v.seal(r, f, value))
+			if v.indexed(r, f) {
+				add(f.IndexColumn(), v.index(f, value))
+			}
+		default:
+			add(f.PlainColumn(), value)
+		}
+	}
+	return names, args
 }
 
 // source stands in for Ent: it begins a query of a type's table. What a policy would have to say is not the matter here.

@@ -5,6 +5,10 @@
 // SQL, and by a reference that walks over rows in memory and asks, cell by cell, what the rules of a decision say. Any
 // difference fails, and is shrunk to the smallest schema and question that show it.
 //
+// Sealed fields are sealed by a vault that everybody can read into. Its blind indexes are a few bits long, so that most of what
+// they find is something else; some of its keys are gone, and some values have not moved yet to the storage of their field.
+// What it opened is held against what the viewer sees.
+//
 // The reference is slow and plain on purpose. It uses the compiled schema and calendar periods (directives/ir) and the
 // text of a mask (policy.Masker), and none of what it checks: neither the decisions of directives/policy, nor
 // directives/predicate, nor SQL.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
@@ -89,6 +90,41 @@ func everything(s *ir.Schema) string {
 	return b.String() + "}"
 }
 
+// aboutSealed asks about every field that is looked up under its seal: for what compares, for what does not, in figures, and at
+// the end of an edge. Of what others ask by chance too little would be about them.
+func (a *asker) aboutSealed() (out []question) {
+	for _, t := range a.ref.schema.Entities() {
+		for _, f := range t.Fields {
+			if !f.Blind() || !a.ref.askable(f) {
+				continue
+			}
+			one := func() string {
+				return "{" + f.Name + ": " + a.comparison(f, a.api.Types[a.api.Types[t.Name+"Where"].Fields.ForName(f.Name).Type.Name()]) + "}"
+			}
+			where := one()
+			switch a.upTo(3) {
+			case 1:
+				where = "{or: [" + where + ", " + one() + "]}"
+			case 2:
+				where = "{and: [{not: " + where + "}, {not: " + one() + "}]}"
+			}
+			page := func(list *ir.Type, where string) string {
+				return fmt.Sprintf("%s: %s(where: %s) { totalCount nodes { id } } ", a.alias("s"), list.Plural, where)
+			}
+			text := "{ " + page(t, where) + page(t, "{not: "+where+"}") + fmt.Sprintf("%s: %s(where: %s) { count } ", a.alias("s"), api.AggregateField(t), where)
+			for _, from := range a.ref.schema.Entities() {
+				for _, edge := range from.Fields {
+					if edge.Kind == ir.ToOne && edge.Edge.Target == t && !edge.Edge.Hidden && a.ref.askable(edge) && a.odds(8) {
+						text += page(from, "{"+edge.Name+": "+where+"}") + page(from, "{not: {"+edge.Name+": "+where+"}}")
+					}
+				}
+			}
+			out = append(out, question{text: text + "}"})
+		}
+	}
+	return out
+}
+
 func (a *asker) alias(kind string) string {
 	a.serial++
 	return fmt.Sprintf("%s_%d", kind, a.serial)
@@ -106,7 +142,7 @@ func (a *asker) someID() string {
 
 func (a *asker) root() string {
 	alias := a.alias("r")
-	switch t := a.someType(); a.upTo(7) {
+	switch t := a.someType(); a.upTo(8) {
 	case 0, 1, 2:
 		return alias + ": " + a.connection(t, t.Plural, 3)
 	case 3:
@@ -114,6 +150,8 @@ func (a *asker) root() string {
 	case 4:
 		return fmt.Sprintf("%s: nodes(ids: [%q, %q, $id]) { %s }", alias, a.someID(), a.someID(), a.anything(2))
 	case 5:
+		return fmt.Sprintf("%s: %s(where: %s) { count }", alias, api.AggregateField(t), a.where(t, 2))
+	case 6:
 		out := "__typename role"
 		for _, t := range a.ref.schema.Entities() {
 			if t.Subject && a.odds(10) {
@@ -262,17 +300,30 @@ func (a *asker) orderBy(t *ir.Type) string {
 	return "[" + strings.Join(terms, ", ") + "]"
 }
 
-// asks: about hidden fields only seldom, or most questions would end in a refusal; about sealed ones not, because looking
-// them up is a matter of the index that goes with sealing.
+// asks: about hidden fields, and about those that move, only seldom, or most questions would end in a refusal.
 func (a *asker) asks(f *ir.Field) bool {
-	return (a.ref.askable(f) || a.odds(1)) && (a.ref.vault == nil || !isSealed(f))
+	return a.ref.askable(f) && !a.ref.unsettled(f) || a.odds(1)
+}
+
+// sealedOf are the parts of a filter that are about sealed fields.
+func sealedOf(t *ir.Type, input *ast.Definition) (out ast.FieldList) {
+	for _, in := range input.Fields {
+		if f := t.Field(in.Name); f != nil && f.Sealed() {
+			out = append(out, in)
+		}
+	}
+	return out
 }
 
 func (a *asker) where(t *ir.Type, depth int) string {
 	input := a.api.Types[t.Name+"Where"]
 	parts := map[string]string{}
+	fields := input.Fields
+	if sealed := sealedOf(t, input); sealed != nil && a.odds(6) {
+		fields = sealed
+	}
 	for range 1 + a.upTo(1) {
-		in := pick(a.dice, input.Fields)
+		in := pick(a.dice, fields)
 		f := t.Field(in.Name)
 		switch {
 		case f == nil && depth == 0, f != nil && f.Kind == ir.ToOne && depth == 0, f != nil && !a.asks(f):

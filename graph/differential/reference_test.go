@@ -13,6 +13,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
@@ -27,14 +28,18 @@ type reference struct {
 	purpose *ir.Purpose
 	now     time.Time
 	masker  policy.Masker
-	vault   *vault // nil: cells are stored as they are
+	vault   *vault
 	doc     *ast.QueryDocument
 	vars    map[string]any
 	passed  int // rows of the root list on pages before this one
 }
 
-// errHidden refuses a question about a field the viewer can never see.
-var errHidden = errors.New("asked about a hidden field")
+// errHidden refuses a question about a field the viewer can never see. errMoving refuses one about a plain field some of
+// whose values are still sealed.
+var (
+	errHidden = errors.New("asked about a hidden field")
+	errMoving = errors.New("asked about a field that moves")
+)
 
 // outcome of a cell, in rising order: the strictest of several is the least.
 type outcome int
@@ -116,17 +121,34 @@ func (x *reference) listed(r *row) bool { return x.exists(r) && (personal(r.typ)
 // granted: some rule about reading names the role, and its condition holds.
 func (x *reference) granted(rules []*ir.Access, r *row) bool {
 	return slices.ContainsFunc(rules, func(a *ir.Access) bool {
-		return a.To.Has(ir.Read) && a.Roles.Has(x.role) && (a.When == nil || x.truth(a.When.Expr, r) == yes)
+		return a.To.Has(ir.Read) && a.Roles.Has(x.role) && (a.When == nil || !sealedIn(a.When.Expr, r) && x.truth(a.When.Expr, r) == yes)
 	})
+}
+
+// sealedIn: a condition is about a plain field whose value in this row is still sealed. SQL cannot read it, so nothing is
+// granted.
+func sealedIn(e *ir.Expr, r *row) bool {
+	for i, f := range e.Path {
+		if i == len(e.Path)-1 && r.left[f] {
+			return true
+		}
+		if r = r.links[f]; r == nil {
+			break
+		}
+	}
+	return slices.ContainsFunc(e.Args, func(a *ir.Expr) bool { return sealedIn(a, r) })
 }
 
 func aboutReading(rules []*ir.Access) bool {
 	return slices.ContainsFunc(rules, func(a *ir.Access) bool { return a.To.Has(ir.Read) })
 }
 
-// over: one of the periods has ended. One that has not begun has not.
+// over: one of the periods has ended. One that has not begun has not. Of one whose beginning is still sealed nobody knows.
 func (x *reference) over(rules []*ir.Retain, r *row) bool {
 	return slices.ContainsFunc(rules, func(rule *ir.Retain) bool {
+		if r.left[rule.After] {
+			return true
+		}
 		begun, ok := r.cells[rule.After].(time.Time)
 		return ok && !rule.For.End(begun).After(x.now)
 	})
@@ -301,6 +323,8 @@ func (x *reference) root(p *picked) (string, error) {
 	default:
 		for _, t := range x.schema.Entities() {
 			switch name {
+			case api.AggregateField(t):
+				x.aggregate(w, t, p)
 			case t.Singular:
 				x.byID(w, t, args["id"], p.under)
 			case t.Plural:
@@ -365,12 +389,29 @@ func (x *reference) object(w *writer, r *row, set ast.SelectionSet) {
 	})
 }
 
-// plain is what is stored, if it can be read at all.
+// closed: there is a value, and no key to open it.
+func (x *reference) closed(f *ir.Field, r *row) bool {
+	return r.cells[f] != nil && !x.vault.opens(r, f)
+}
+
+// plain is what is stored, if it can be read at all. In place of a text that is never null there is a veil.
 func (x *reference) plain(f *ir.Field, r *row) any {
-	if x.vault != nil && isSealed(f) && !x.vault.opens(r) {
-		return nil
+	if !x.closed(f, r) {
+		return r.cells[f]
 	}
-	return r.cells[f]
+	if f.Type.NonNull && f.Scalar == ir.String {
+		return policy.Veil
+	}
+	return nil
+}
+
+// showsValue: the mask is made from the value.
+func showsValue(m ir.Mask) bool { return m != ir.Redact && m != ir.MaskNull }
+
+// mayOpen: the viewer is shown the cell, or something made from it.
+func (x *reference) mayOpen(f *ir.Field, r *row) bool {
+	c := x.cell(f, r)
+	return x.exists(r) && (c == shown || c == masked && showsValue(f.Pii.Mask))
 }
 
 // value is a cell as JSON.
@@ -380,11 +421,13 @@ func (x *reference) value(f *ir.Field, r *row) string {
 	case withheld:
 		return "null"
 	case masked:
-		if f.Kind == ir.Computed && f.Pii != nil && f.Pii.Mask == ir.MaskNull {
+		switch {
+		case f.Kind == ir.Computed && f.Pii != nil && f.Pii.Mask == ir.MaskNull:
 			return "null"
-		} else if f.Kind == ir.Computed { // of the parts nothing shows
+		case f.Kind == ir.Computed: // of the parts nothing shows
 			v = policy.Veil
-		} else {
+		case x.closed(f, r) && showsValue(f.Pii.Mask): // no mask is made from a veil
+		default:
 			v = x.masker.Mask(f.Pii.Mask, f, x.purpose, v)
 		}
 	case shown:
@@ -438,8 +481,8 @@ func (x *reference) list(w *writer, t *ir.Type, p *picked, passed int, belongs f
 	args := p.field.ArgumentMap(x.vars)
 	where, _ := args["where"].(map[string]any)
 	order := x.order(w, t, args["orderBy"])
-	if x.asksHidden(t, where) {
-		w.err = errHidden
+	if w.err = errors.Join(w.err, x.refuses(t, where)); w.err != nil {
+		return
 	}
 	var all []*row
 	for _, r := range x.rows[t] {
@@ -523,6 +566,26 @@ func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page
 	})
 }
 
+// aggregate answers with one group, of all rows. Of nobody there is nothing to say.
+func (x *reference) aggregate(w *writer, t *ir.Type, p *picked) {
+	where, _ := p.field.ArgumentMap(x.vars)["where"].(map[string]any)
+	if w.err = x.refuses(t, where); w.err != nil {
+		return
+	}
+	n := 0
+	for _, r := range x.rows[t] {
+		if x.listed(r) && x.passes(r, where) {
+			n++
+		}
+	}
+	named := slices.ContainsFunc(t.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) })
+	if !named || !t.Purposes.Empty() && !t.Purposes.Has(x.purpose) || n == 0 && personal(t) || x.ownOnly() && !personal(t) {
+		w.WriteString("[]")
+		return
+	}
+	fmt.Fprintf(w, `[{"count":%d}]`, n)
+}
+
 // aCursor stands for any cursor: what they say is a matter of the tests of graph/read.
 const aCursor = "(a cursor)"
 
@@ -545,23 +608,34 @@ func mentioned(t *ir.Type, where map[string]any) (out []*ir.Field) {
 	return out
 }
 
-// asksHidden: the filter is about a field, of whatever row, that the viewer can never see.
-func (x *reference) asksHidden(t *ir.Type, where map[string]any) bool {
+// refuses a filter that is about a field, of whatever row, that the viewer can never see or that moves. All its reasons are
+// in the error: which one the engine gives does not matter.
+func (x *reference) refuses(t *ir.Type, where map[string]any) (err error) {
 	for key, v := range where {
 		f := t.Field(key)
 		switch v := v.(type) {
 		case []any:
-			if slices.ContainsFunc(v, func(e any) bool { return x.asksHidden(t, e.(map[string]any)) }) {
-				return true
+			for _, e := range v {
+				err = errors.Join(err, x.refuses(t, e.(map[string]any)))
 			}
 		case map[string]any:
-			if f == nil && x.asksHidden(t, v) || f != nil && !x.askable(f) || f != nil && f.Kind == ir.ToOne && x.asksHidden(f.Edge.Target, v) {
-				return true
+			switch {
+			case f == nil:
+				err = errors.Join(err, x.refuses(t, v))
+			case !x.askable(f):
+				err = errors.Join(err, errHidden)
+			case f.Kind == ir.ToOne:
+				err = errors.Join(err, x.refuses(f.Edge.Target, v))
+			case x.unsettled(f):
+				err = errors.Join(err, errMoving)
 			}
 		}
 	}
-	return false
+	return err
 }
+
+// unsettled: the field is plain, and some of its values are still sealed.
+func (x *reference) unsettled(f *ir.Field) bool { return !f.Sealed() && x.vault.moving[f] }
 
 // passes: a row takes part in a question only if it shows everything the question is about.
 func (x *reference) passes(r *row, where map[string]any) bool {
@@ -620,11 +694,13 @@ func (x *reference) compares(r *row, f *ir.Field, op string, than any) truth {
 		return truthOf(v != nil)
 	case than == nil:
 		return yes
+	case v != nil && !x.vault.opens(r, f):
+		return x.comparesClosed(r, f, than)
 	}
 	if list, ok := than.([]any); ok {
 		found := no
 		for _, e := range list {
-			found = max(found, compared(v, literal(f, e), "eq"))
+			found = max(found, compared(folded(f, v), folded(f, literal(f, e)), "eq"))
 		}
 		if len(list) == 0 {
 			found = no // even for null
@@ -634,7 +710,39 @@ func (x *reference) compares(r *row, f *ir.Field, op string, than any) truth {
 		}
 		return found
 	}
-	return compared(v, literal(f, than), op)
+	is := compared(folded(f, v), folded(f, literal(f, than)), op)
+	if is == no && x.vault.indexed(r, f) && x.exists(r) && x.cell(f, r) == shown && x.vault.index(f, v) == x.vault.index(f, literal(f, than)) {
+		counts.strays.Add(1)
+	}
+	return is
+}
+
+// comparesClosed compares what cannot be read: it differs from everything. Once its index is cleared nothing is known of it.
+func (x *reference) comparesClosed(r *row, f *ir.Field, than any) truth {
+	if list, ok := than.([]any); x.vault.indexed(r, f) || ok && len(list) == 0 {
+		return no
+	}
+	return unknown
+}
+
+// taken: another row has the value of r, and one that the viewer sees has it.
+func (x *reference) taken(f *ir.Field, r *row) (taken, seen bool) {
+	for _, other := range x.rows[r.typ] {
+		if other == r || x.closed(f, other) || compared(folded(f, other.cells[f]), folded(f, r.cells[f]), "eq") != yes {
+			continue
+		}
+		taken = true
+		seen = seen || x.listed(other) && x.askable(f) && x.cell(f, other) == shown
+	}
+	return taken, seen
+}
+
+// folded: addresses are compared without case while they are sealed.
+func folded(f *ir.Field, v any) any {
+	if text, ok := v.(string); ok && f.Sealed() && f.Format == "EMAIL" {
+		return strings.ToLower(text)
+	}
+	return v
 }
 
 // literal is a value of a filter in the form cells have.
@@ -678,7 +786,9 @@ func (x *reference) order(w *writer, t *ir.Type, by any) (out []term) {
 		for _, f := range t.Fields {
 			if strings.EqualFold(f.Name, m["field"].(string)) {
 				if !x.askable(f) {
-					w.err = errHidden
+					w.err = errors.Join(w.err, errHidden)
+				} else if x.unsettled(f) {
+					w.err = errors.Join(w.err, errMoving)
 				}
 				out = append(out, term{f, m["direction"] == "DESC"})
 			}

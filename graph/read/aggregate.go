@@ -111,7 +111,7 @@ func (e *Engine) aggregate(ctx context.Context, s *Session, op *graphql.Operatio
 
 // groups fetches the groups that may be shown, in the order of their keys.
 func (e *Engine) groups(r *run, a *aggregate) ([][]cell, error) {
-	if !a.personal {
+	if !a.personal && len(r.plan.equals) == 0 {
 		return r.groupsOf(a, a.st)
 	}
 	db, done, err := e.snapshot(r.ctx) // what is compared must be one state
@@ -120,6 +120,12 @@ func (e *Engine) groups(r *run, a *aggregate) ([][]cell, error) {
 	}
 	defer done()
 	r.db = db
+	if err := r.compare(); err != nil {
+		return nil, err
+	}
+	if !a.personal {
+		return r.groupsOf(a, a.st)
+	}
 	groups, err := r.groupsOf(a, a.st)
 	if err != nil {
 		return nil, err
@@ -375,6 +381,7 @@ func (p *planner) asked(t *ir.Type, name, path string) (*ir.Field, *policy.Cell,
 		return nil, nil, false
 	}
 	c := policy.CellOf(field, p.req)
+	p.settled(field)
 	if !c.Queryable() {
 		p.fail(errNotQueryable(field.Name))
 		return nil, nil, false

@@ -1,6 +1,8 @@
 package read
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"sort"
 
@@ -21,6 +23,7 @@ type planKey struct {
 	purpose   *ir.Purpose
 	subject   bool
 	variables string
+	epoch     uint64 // of the opener: where values are
 }
 
 // shapeKey identifies which variables shape an operation's plans.
@@ -31,11 +34,11 @@ type shapeKey struct {
 // planned returns the cached plan or compiles it.
 func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type, path string, compile func(*planner) error) (*plan, error) {
 	key := planKey{op: op.Operation, field: f.Field, typ: t, path: path, role: s.Request.Role, purpose: s.Request.Purpose, subject: s.Request.Subject,
-		variables: e.shape(op)}
+		variables: e.shape(op), epoch: e.opener.Epoch()}
 	if pl, ok := e.plans.Get(key); ok {
 		return pl, nil
 	}
-	p := &planner{e: e, op: op, req: s.Request, sql: newSQL(e.dialect), plan: &plan{}, rows: 1}
+	p := &planner{e: e, op: op, req: s.Request, sql: e.sql(), plan: &plan{}, rows: 1}
 	err := compile(p)
 	if p.err != nil {
 		err = p.err
@@ -44,12 +47,16 @@ func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.Col
 		return nil, err
 	}
 	p.plan.explainOnce()
-	e.plans.Add(key, p.plan)
+	// What sealed fields are compared with is not kept in memory.
+	if len(p.plan.equals) == 0 && e.Keepable(op.Doc) {
+		e.plans.Add(key, p.plan)
+	}
 	return p.plan, nil
 }
 
-// shape renders the values of the variables that shape a plan: all but those that only ever stand for a root field's
-// id, ids, after, before or query, which are parameters.
+// shape tells apart the values of the variables that shape a plan: all but those that only ever stand for a root field's
+// id, ids, after, before or query, which are parameters. It is a hash that nobody can test a guess against, because it is
+// kept with the plan: what one field of an operation compares a sealed field with would stay in memory beside the others.
 func (e *Engine) shape(op *graphql.OperationContext) string {
 	if len(op.Variables) == 0 {
 		return ""
@@ -57,7 +64,9 @@ func (e *Engine) shape(op *graphql.OperationContext) string {
 	names, ok := e.shapes.Get(shapeKey{op.Operation})
 	if !ok {
 		names = shaping(op.Operation, op.Doc)
-		e.shapes.Add(shapeKey{op.Operation}, names)
+		if e.Keepable(op.Doc) {
+			e.shapes.Add(shapeKey{op.Operation}, names)
+		}
 	}
 	values := make([]any, 0, 2*len(names))
 	for _, n := range names {
@@ -72,7 +81,10 @@ func (e *Engine) shape(op *graphql.OperationContext) string {
 	if err != nil {
 		return "?" // cannot be: variables came from JSON
 	}
-	return string(b)
+	mac := hmac.New(sha256.New, e.shapeKey[:])
+	mac.Write(b)
+	clear(b)
+	return string(mac.Sum(nil))
 }
 
 func shaping(op *ast.OperationDefinition, doc *ast.QueryDocument) []string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/cloakroom-crm/cloakroom/ent/detach"
 )
 
 // Querier is what statements run on in somebody else's transaction.
@@ -63,7 +65,7 @@ func (s standard) rows(ctx context.Context, c call, mem *memory) ([][]cell, erro
 // snapshot begins a transaction in which several statements see one state. Call done when they have run.
 func (e *Engine) snapshot(ctx context.Context) (db database, done func(), err error) {
 	if e.pool != nil {
-		conn, err := e.pool.Acquire(ctx)
+		conn, err := e.pool.Acquire(detach.Context(ctx))
 		if err != nil {
 			return nil, nil, fmt.Errorf("begin read: %w", err)
 		}

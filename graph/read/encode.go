@@ -1,12 +1,14 @@
 package read
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
+
+	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -94,11 +96,17 @@ func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	}
 	switch outcome {
 	case policy.Reveal:
-		e.value(it.field, e.open(o, it.field, row, it.col))
+		c, _ := e.open(o, it.field, row, it.at)
+		e.value(it.field, c)
 	case policy.Mask:
 		var v any
 		if it.cell.NeedsMasked() {
-			v = e.open(o, it.field, row, it.col).value(it.field.Scalar)
+			c, ok := e.open(o, it.field, row, it.at)
+			if !ok { // a mask made from what stands there instead would pass for one of the value
+				e.value(it.field, c)
+				return
+			}
+			v = c.value(it.field.Scalar)
 		}
 		e.masked(it.cell.Mask, it.field, v)
 	default:
@@ -111,30 +119,35 @@ func (e *encoder) masked(m ir.Mask, f *ir.Field, v any) {
 	e.value(f, cellOf(e.r.e.masker.Mask(m, f, e.r.session.Request.Purpose, v)))
 }
 
-// open returns the cell, unsealed if it is sealed.
-func (e *encoder) open(o *object, f *ir.Field, row []cell, col int) cell {
-	v := row[col]
-	if v.null() || e.r.e.opener == nil || f.Pii == nil || !f.Pii.Sealed {
-		return v
+// open returns the value at a place, opened if it is sealed. One that does not open is withheld, like a missing one; then it
+// is not ok, and what stands in its place.
+func (e *encoder) open(o *object, f *ir.Field, row []cell, at spot) (c cell, ok bool) {
+	v, sealed := row[at.col], f.Sealed()
+	if v.null() && at.other >= 0 {
+		v, sealed = row[at.other], !sealed
 	}
-	subject, id := uuidOf(row[o.subject].key()), uuidOf(row[o.id].key())
+	if v.null() || !sealed {
+		return v, true
+	}
 	if e.r.keys == nil {
 		e.fail(fmt.Errorf("open %s: no keys were loaded", f.Coordinate()))
-		return cell{}
+		return cell{}, false
 	}
-	sealed := v.value(ir.String) // what is sealed is a text, whatever is in it
-	if s, ok := sealed.(string); ok {
-		sealed = strings.Clone(s) // what others do with it is theirs to know; the row's memory ends with the run
+	opened, ok := e.r.open(uuidOf(row[o.subject].key()), uuidOf(row[o.id].key()), f, v)
+	if !ok && f.Type.NonNull { // there is always something to show: the compiler has seen to it
+		return cellOf(e.r.e.masker.Mask(ir.Redact, f, e.r.session.Request.Purpose, nil)), false
 	}
-	plain, err := e.r.keys.Open(subject, id, f, sealed)
-	if errors.Is(err, ErrKeyGone) {
-		return cell{} // erased: what is left of the value is nobody's to read
+	return opened, ok
+}
+
+// open decrypts a cell within the memory of the run.
+func (r *run) open(subject, row uuid.UUID, f *ir.Field, v cell) (cell, bool) {
+	sealed := unsafe.Slice(unsafe.StringData(v.s), len(v.s)) //nolint:gosec // it is read only
+	plain, ok := r.keys.Open(r.mem.texts.take(len(v.s), 4<<10)[:0], subject, row, f, sealed)
+	if !ok {
+		return cell{}, false
 	}
-	if err != nil {
-		e.fail(fmt.Errorf("open %s of subject %s: %w", f.Coordinate(), subject, err))
-		return cell{}
-	}
-	return cellOf(plain)
+	return plainCell(plain)
 }
 
 func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) {
@@ -146,8 +159,8 @@ func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) 
 	switch outcome {
 	case policy.Reveal:
 		var parts []string
-		for i, col := range it.from {
-			if c := e.open(o, it.field.Computed.From[i], row, col); c.kind == cellText && c.s != "" {
+		for i, at := range it.from {
+			if c, _ := e.open(o, it.field.Computed.From[i], row, at); c.kind == cellText && c.s != "" {
 				parts = append(parts, c.s)
 			}
 		}

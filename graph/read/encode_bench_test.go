@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
+	"github.com/cloakroom-crm/cloakroom/directives/format"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/directives/predicate"
@@ -61,6 +62,7 @@ type desk struct {
 	op      *graphql.OperationContext
 	field   graphql.CollectedField
 	typ     *ir.Type
+	mem     memory
 }
 
 func openDesk(t testing.TB, purpose string) *desk {
@@ -97,7 +99,7 @@ func openDesk(t testing.TB, purpose string) *desk {
 
 func (d *desk) plan(t testing.TB) *plan {
 	t.Helper()
-	p := &planner{e: d.engine, op: d.op, req: d.session.Request, sql: newSQL(d.engine.dialect), plan: &plan{}}
+	p := &planner{e: d.engine, op: d.op, req: d.session.Request, sql: d.engine.sql(), plan: &plan{}}
 	p.plan.conn = p.connection(d.typ, d.field, "guests", func(*level) {})
 	if err := p.prepare(p.plan.conn); err != nil {
 		t.Fatal(err)
@@ -106,13 +108,23 @@ func (d *desk) plan(t testing.TB) *plan {
 	return p.plan
 }
 
+// sealed is a cell that echo opens.
+func sealed(t testing.TB, v any) cell {
+	t.Helper()
+	plain, err := format.AppendPlain(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cell{kind: cellText, s: string(plain)}
+}
+
 // rows are n guests as PostgreSQL would send them; every second one agreed to news.
 func (d *desk) rows(t testing.TB, pl *plan, n int) *results {
 	t.Helper()
 	byColumn := map[string]cell{}
 	for name, c := range map[string]cell{
-		"id": {kind: cellUUID, s: string(make([]byte, 16))}, "room": {kind: cellText, s: "314"}, "name": {kind: cellText, s: "Ada Lovelace"},
-		"email": {kind: cellText, s: "ada@example.com"}, "nights": {kind: cellInt, n: 12}, "left_at": {kind: cellTime, n: 1e15},
+		"id": {kind: cellUUID, s: string(make([]byte, 16))}, "room": {kind: cellText, s: "314"}, "name_sealed": sealed(t, "Ada Lovelace"),
+		"email_sealed": sealed(t, "ada@example.com"), "subject_id": {kind: cellUUID, s: string(make([]byte, 16))}, "nights": {kind: cellInt, n: 12}, "left_at": {kind: cellTime, n: 1e15},
 		"privacy_state": {kind: cellInt},
 	} {
 		byColumn[column(pl.conn.level.alias, name)] = c
@@ -136,7 +148,8 @@ func (d *desk) rows(t testing.TB, pl *plan, n int) *results {
 }
 
 func (d *desk) encode(t testing.TB, pl *plan, res *results) []byte {
-	r := &run{e: d.engine, session: d.session, plan: pl, saw: make([]seen, len(pl.notes))}
+	r := &run{e: d.engine, session: d.session, plan: pl, saw: make([]seen, len(pl.notes)), keys: echo{}, mem: &d.mem}
+	defer d.mem.texts.reset(keepTexts)
 	enc := r.encoder()
 	enc.connection(pl.conn, "", res)
 	if enc.err != nil {

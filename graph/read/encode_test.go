@@ -1,7 +1,6 @@
 package read
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -11,7 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cloakroom-crm/cloakroom/directives/format"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
 func FuzzAppendString(f *testing.F) {
@@ -96,22 +97,83 @@ func TestCursorsAreBoundAndExpire(t *testing.T) {
 	}
 }
 
-// echo opens nothing: it gives back what it was handed.
-type echo struct{}
+// echo opens by giving back what it was handed, or nothing.
+type echo struct {
+	closed
+	shut bool
+}
 
-func (echo) Keys(context.Context, []uuid.UUID) (Keys, error) { return echo{}, nil }
+func (e echo) Open(dst []byte, _, _ uuid.UUID, _ *ir.Field, sealed []byte) ([]byte, bool) {
+	if e.shut {
+		return nil, false
+	}
+	return append(dst, sealed...), true
+}
 
-func (echo) Open(_, _ uuid.UUID, _ *ir.Field, sealed any) (any, error) { return sealed, nil }
-
-// What is sealed is a text, also where the field is a date: it is handed over as it is stored.
-func TestSealedCellsAreHandedOverAsStored(t *testing.T) {
-	for _, s := range []ir.Scalar{ir.String, ir.Date, ir.DateTime, ir.Int, ir.Float, ir.Boolean, ir.Decimal} {
-		e := &encoder{r: &run{e: &Engine{opener: echo{}}, keys: echo{}}}
-		f := &ir.Field{Owner: &ir.Type{Name: "Person"}, Name: "born", Scalar: s, Pii: &ir.Pii{Sealed: true}}
+// What was sealed is taken as what it was, on both databases and of every kind. What does not open is missing.
+func TestSealedCells(t *testing.T) {
+	at := time.Date(2026, 11, 25, 0, 0, 0, 1000, time.UTC)
+	for _, c := range []struct {
+		scalar ir.Scalar
+		value  any
+		want   string
+	}{
+		{ir.String, "Zoë", `"Zoë"`}, {ir.String, "", `""`}, {ir.Date, at, `"2026-11-25"`}, {ir.DateTime, at, `"2026-11-25T00:00:00.000001Z"`},
+		{ir.Int, int64(-7), "-7"}, {ir.Float, 0.5, "0.5"}, {ir.Boolean, true, "true"}, {ir.Decimal, int64(15000), `"1.5"`},
+		{ir.JSON, json.RawMessage(`["a",1]`), `["a",1]`}, {ir.EnumScalar, "LEAD", `"LEAD"`},
+	} {
+		plain, err := format.AppendPlain(nil, c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &ir.Field{Owner: &ir.Type{Name: "Person"}, Name: "x", Scalar: c.scalar, Pii: &ir.Pii{Sealed: true}}
 		id := cell{kind: cellUUID, s: strings.Repeat("i", 16)}
-		got := e.open(&object{id: 0, subject: 0}, f, []cell{id, {kind: cellText, s: "ciphertext"}}, 1)
-		if got.s != "ciphertext" || e.err != nil {
-			t.Errorf("scalar %d: %v, %v", s, got, e.err)
+		row := []cell{id, {kind: cellText, s: string(plain)}}
+		for shut, want := range map[bool]string{false: c.want, true: "null"} {
+			e := &encoder{r: &run{e: &Engine{opener: closed{}}, keys: echo{shut: shut}, mem: new(memory)}}
+			got, _ := e.open(&object{id: 0, subject: 0}, f, row, spot{1, -1})
+			e.value(f, got)
+			if string(e.buf) != want || e.err != nil {
+				t.Errorf("%v, shut %v: %s, %v, want %s", c.value, shut, e.buf, e.err, want)
+			}
+		}
+	}
+}
+
+// Of what does not open no mask is made: the people whose keys are gone would all share one pseudonym.
+func TestMaskOfWhatDoesNotOpen(t *testing.T) {
+	id, sealed := cell{kind: cellUUID, s: strings.Repeat("i", 16)}, cell{kind: cellText, s: "?"}
+	for nonNull, want := range map[bool]string{true: `"` + policy.Veil + `"`, false: "null"} {
+		f := &ir.Field{Owner: &ir.Type{Name: "Person"}, Name: "x", Type: ir.TypeRef{NonNull: nonNull}, Pii: &ir.Pii{Sealed: true, Mask: ir.MaskPseudonym}}
+		req := policy.Request{Purpose: &ir.Purpose{Name: "SALES"}}
+		e := &encoder{r: &run{e: &Engine{masker: policy.NewMasker([]byte("k"))}, keys: echo{shut: true}, mem: new(memory), session: &Session{Request: req}, saw: make([]seen, 1)}}
+		it := &item{field: f, cell: &policy.Cell{Field: f, Outcome: policy.Mask, Mask: ir.MaskPseudonym}, at: spot{1, -1}, open: -1}
+		e.cell(&object{id: 0, subject: 0}, it, []cell{id, sealed}, 0)
+		if string(e.buf) != want || e.err != nil {
+			t.Errorf("non-null %t: %s, %v, want %s", nonNull, e.buf, e.err, want)
+		}
+	}
+}
+
+// While a field moves, a value is in one of two columns.
+func TestCellsOnTheWay(t *testing.T) {
+	plain, err := format.AppendPlain(nil, "sealed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, sealed, open := cell{kind: cellUUID, s: strings.Repeat("i", 16)}, cell{kind: cellText, s: string(plain)}, cell{kind: cellText, s: "plain"}
+	for _, c := range []struct {
+		seals bool
+		row   []cell
+		want  string
+	}{
+		{true, []cell{id, sealed, {}}, "sealed"}, {true, []cell{id, {}, open}, "plain"}, {true, []cell{id, {}, {}}, ""},
+		{false, []cell{id, open, {}}, "plain"}, {false, []cell{id, {}, sealed}, "sealed"},
+	} {
+		e := &encoder{r: &run{e: &Engine{opener: closed{}}, keys: echo{}, mem: new(memory)}}
+		f := &ir.Field{Owner: &ir.Type{Name: "Person"}, Name: "x", Pii: &ir.Pii{Sealed: c.seals}}
+		if got, ok := e.open(&object{id: 0, subject: 0}, f, c.row, spot{1, 2}); !ok || got.s != c.want || e.err != nil {
+			t.Errorf("%v: %q, %v", c, got.s, e.err)
 		}
 	}
 }

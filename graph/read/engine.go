@@ -3,6 +3,7 @@ package read
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ type Config struct {
 	Dialect  predicate.Dialect
 	Cursors  *Cursors
 	Masker   policy.Masker
-	Opener   Opener           // nil: cells are stored as they are
+	Opener   Opener           // nil: sealed cells stay closed
 	Consents Consents         // nil: `me { consents }` is empty
 	PageSize int              // rows of a page without `first`; default 25
 	MaxPage  int              // default 1000
@@ -78,6 +79,8 @@ type Engine struct {
 	roots       map[string]root
 	plans       *lru.Cache[planKey, *plan]
 	shapes      *lru.Cache[shapeKey, []string]
+	sealedNames map[string]bool
+	shapeKey    [32]byte // keys the hash of shape
 }
 
 // root is what a root field of Query asks for.
@@ -104,6 +107,9 @@ func New(c Config) (*Engine, error) {
 		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
+	if e.opener == nil {
+		e.opener = closed{}
+	}
 	if e.cursors == nil {
 		return nil, errors.New("read engine: no cursor key")
 	}
@@ -113,9 +119,13 @@ func New(c Config) (*Engine, error) {
 	if e.maxPage == 0 {
 		e.maxPage = 1000
 	}
+	e.sealedNames = sealedNames(c.Schema)
 	e.minGroup = int64(cmp.Or(c.MinGroup, 10))
 	if c.Plans == 0 {
 		c.Plans = 1024
+	}
+	if _, err := rand.Read(e.shapeKey[:]); err != nil {
+		return nil, fmt.Errorf("read engine: %w", err)
 	}
 	for _, t := range c.Schema.Types {
 		e.satisfies[t] = append([]string{t.Name, "Node", "SearchResult"}, t.Implements...)
@@ -376,14 +386,17 @@ func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) err
 		return err
 	}
 	r.mem = memories.Get().(*memory)
-	defer r.mem.release()
-	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil {
+	defer r.done()
+	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil || len(r.plan.equals) > 0 {
 		db, done, err := e.snapshot(r.ctx)
 		if err != nil {
 			return err
 		}
 		defer done()
 		r.db = db
+	}
+	if err := r.compare(); err != nil {
+		return err
 	}
 	res, err := r.fetch(c, true)
 	if err != nil {

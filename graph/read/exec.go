@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
 )
 
@@ -18,6 +19,8 @@ type run struct {
 	saw     []seen
 	parents []string // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
+	locked  bool              // there were no keys to be had, and the answer says so
+	equals  []equalities      // what the comparisons with sealed fields come to
 	places  map[*level]keyset // where connections begin that were given a cursor
 	lookup  lookup            // of a search
 	mem     *memory           // of the rows; nil: one of its own for each statement
@@ -249,22 +252,37 @@ func (r *run) openKeys(lv *level, rows [][]cell) error {
 	if !lv.sealed || len(rows) == 0 {
 		return nil
 	}
-	have := map[string]bool{}
-	var subjects []uuid.UUID
+	have := make(map[uuid.UUID]bool, len(rows))
+	subjects := make([]uuid.UUID, 0, len(rows))
 	for _, o := range lv.objects {
 		if o.subject < 0 {
 			continue
 		}
-		for _, key := range keysOf(rows, o.subject) {
-			if !have[key] {
-				have[key] = true
-				subjects = append(subjects, uuidOf(key))
+		for _, row := range rows {
+			if row[o.id].null() {
+				continue // nothing is at the other end of the edge
+			}
+			if id := uuidOf(row[o.subject].key()); !have[id] {
+				have[id] = true
+				subjects = append(subjects, id)
 			}
 		}
 	}
+	return r.loadKeys(subjects)
+}
+
+// loadKeys adds the keys of subjects. Without keys the answer is not lost: what is sealed is withheld, and one error says so.
+func (r *run) loadKeys(subjects []uuid.UUID) error {
 	keys, err := r.e.opener.Keys(r.ctx, subjects)
 	if err != nil {
-		return fmt.Errorf("open keys of %d subjects: %w", len(subjects), err)
+		if r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		keys = closed{}
+		if !r.locked {
+			r.locked = true
+			graphql.AddError(r.ctx, errKeys)
+		}
 	}
 	if r.keys == nil {
 		r.keys = keys
@@ -272,4 +290,16 @@ func (r *run) openKeys(lv *level, rows [][]cell) error {
 		r.keys = bothKeys{r.keys, keys}
 	}
 	return nil
+}
+
+// done gives back what the run borrowed.
+func (r *run) done() {
+	if r.keys != nil {
+		r.keys.Close()
+		r.keys = nil
+	}
+	if r.mem != nil {
+		r.mem.release()
+		r.mem = nil
+	}
 }

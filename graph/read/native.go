@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cloakroom-crm/cloakroom/ent/detach"
 )
 
 // native is PostgreSQL by pgx, without database/sql between: cells are read from the wire's bytes, and texts are copied
@@ -18,6 +20,7 @@ import (
 type native struct{ pool *pgxpool.Pool }
 
 func (p native) run(ctx context.Context, calls []call, _ bool, mem *memory) (out [][][]cell, err error) {
+	ctx = detach.Context(ctx)
 	out = make([][][]cell, len(calls))
 	for i, c := range calls {
 		rows, err := p.pool.Query(ctx, c.sql, c.args...)
@@ -56,7 +59,7 @@ func (s *nativeSnapshot) run(ctx context.Context, calls []call, last bool, mem *
 		b.Queue(endRead)
 	}
 	s.begun = true
-	results := s.conn.SendBatch(ctx, &b)
+	results := s.conn.SendBatch(detach.Context(ctx), &b)
 	defer func() {
 		if err = errors.Join(err, results.Close()); err != nil { // runs what was not read yet, the COMMIT
 			out = nil
@@ -154,6 +157,8 @@ func (m *memory) cell(oid uint32, format int16, b []byte) (cell, error) {
 			return cell{}, fmt.Errorf("jsonb of an unknown version")
 		}
 		return cell{kind: cellText, s: m.text(b[1:])}, nil
+	case pgtype.ByteaOID: // a sealed cell
+		return cell{kind: cellText, s: m.text(b)}, nil
 	case pgtype.UUIDOID:
 		if want = 16; len(b) == want {
 			c = cell{kind: cellUUID, s: m.text(b)}

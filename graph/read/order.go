@@ -38,6 +38,7 @@ func (p *planner) order(lv *level, by any) []orderTerm {
 			p.fail(errNotQueryable(field.Name))
 			continue
 		}
+		p.settled(field)
 		lv.where = append(lv.where, p.sql.shown(&cell, lv.alias))
 		p.noteGate(&cell, "orderBy")
 		dir, _ := m["direction"].(string)

@@ -68,13 +68,18 @@ type item struct {
 	key   string // `"email":`, encoded
 	field *ir.Field
 	cell  *policy.Cell
-	note  int   // index of its note
-	col   int   // of itemCell; -1 when the value is not selected
-	open  int   // column that is null where conditions or periods withhold a cell whose mask needs no value; -1 without
-	from  []int // of itemComputed
+	note  int    // index of its note
+	at    spot   // of itemCell
+	open  int    // column that is null where conditions or periods withhold a cell whose mask needs no value; -1 without
+	from  []spot // of itemComputed
 	child *object
 	conn  *connection
 }
+
+// spot is where in a row a value is: in a column, or, while values move to another storage, in one of two. -1: not selected.
+type spot struct{ col, other int }
+
+var nowhere = spot{-1, -1}
 
 // connItemKind is a field of a connection, an edge or a page info.
 type connItemKind uint8
@@ -128,6 +133,7 @@ type plan struct {
 	aggregate *aggregate
 	notes     []noted
 	byPath    []int        // places in notes, in the order in which they are told
+	equals    []*equality  // comparisons with sealed fields
 	cells     int          // that the answer may have, for each row asked for by id
 	size      atomic.Int64 // of the last answer, in bytes
 }
@@ -241,7 +247,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 			cell = at
 		}
 	}
-	it := item{key: key, field: field, cell: &cell, col: -1, open: -1}
+	it := item{key: key, field: field, cell: &cell, at: nowhere, open: -1}
 	if field.Edge == nil || cell.Outcome != policy.Reveal { // an edge that is open has nothing to explain: its target has
 		it.note = p.note(noted{path: path, field: field.Coordinate(), cell: &cell})
 	}
@@ -262,8 +268,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 		it.kind = itemComputed
 		if cell.Outcome == policy.Reveal {
 			for _, from := range field.Computed.From { // under the rules of the whole, which are those of every source
-				it.from = append(it.from, lv.col(p.sql.cell(&cell, from, o.alias)))
-				p.sealed(lv, o, from)
+				it.from = append(it.from, p.value(lv, o, &cell, from))
 			}
 		}
 		it.open = p.opens(lv, o, &cell)
@@ -271,8 +276,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 	default:
 		it.kind = itemCell
 		if cell.NeedsValue() {
-			it.col = lv.col(p.sql.cell(&cell, field, o.alias))
-			p.sealed(lv, o, field)
+			it.at = p.value(lv, o, &cell, field)
 		}
 		it.open = p.opens(lv, o, &cell)
 		p.states(lv, o, &cell)
@@ -307,21 +311,21 @@ func (p *planner) states(lv *level, o *object, c *policy.Cell) {
 	}
 }
 
-// sealed selects whose key opens the object's cells.
-func (p *planner) sealed(lv *level, o *object, f *ir.Field) {
-	if p.e.opener == nil || f.Pii == nil || !f.Pii.Sealed {
-		return
+// value selects a field's value under the rules of a cell, and whose key opens it.
+func (p *planner) value(lv *level, o *object, c *policy.Cell, f *ir.Field) spot {
+	at := spot{lv.col(p.sql.cell(c, f.Column, o.alias)), -1}
+	moving := p.e.opener.Moving(f)
+	if moving {
+		at.other = lv.col(p.sql.cell(c, f.OtherColumn(), o.alias))
 	}
-	lv.sealed = true
-	lv.idOf(o)
-	if o.subject < 0 {
-		owners := p.sql.owned(o.typ, o.alias, "subject_id")
-		expr := owners[0]
-		if len(owners) > 1 {
-			expr = "COALESCE(" + strings.Join(owners, ", ") + ")"
+	if f.Sealed() || moving {
+		lv.sealed = true
+		lv.idOf(o)
+		if o.subject < 0 {
+			o.subject = lv.col(text(column(o.alias, o.typ.SealedBy())))
 		}
-		o.subject = lv.col(text(expr))
 	}
+	return at
 }
 
 // toOne joins the target.

@@ -23,10 +23,12 @@ type sqlFor struct {
 	dialect predicate.Dialect
 	n       *int
 	beside  map[string]predicate.Beside // by alias: a row that its statement has at hand
+	moving  func(*ir.Field) bool
 }
 
-func newSQL(d predicate.Dialect) sqlFor {
-	return sqlFor{dialect: d, n: new(int), beside: map[string]predicate.Beside{}}
+// sql renders SQL for the engine's database.
+func (e *Engine) sql() sqlFor {
+	return sqlFor{dialect: e.dialect, n: new(int), beside: map[string]predicate.Beside{}, moving: e.opener.Moving}
 }
 
 func (s sqlFor) alias(prefix string) string {
@@ -45,8 +47,26 @@ func (s sqlFor) when(c *ir.Condition, alias string) fragment {
 	for _, sl := range slots {
 		f.args = append(f.args, slot{sl})
 	}
+	if still := s.readable(c.Expr, alias); still != nil {
+		return and(append(still, f)...)
+	}
 	return f
 }
+
+// readable holds where everything that a condition is about can be read. A plain field that was sealed before may have values
+// that are sealed still: to the condition they are null, and `row.blockedBy == null` would let everybody in.
+func (s sqlFor) readable(e *ir.Expr, alias string) (fs []fragment) {
+	if n := len(e.Path); n > 0 && s.waits(e.Path[n-1]) {
+		fs = append(fs, text(s.follow(e.Path[:n-1], alias, e.Path[n-1].SealedColumn())+" IS NULL"))
+	}
+	for _, a := range e.Args {
+		fs = append(fs, s.readable(a, alias)...)
+	}
+	return fs
+}
+
+// waits reports whether some values of a plain field are still sealed.
+func (s sqlFor) waits(f *ir.Field) bool { return f.Kind == ir.Column && !f.Sealed() && s.moving(f) }
 
 // anyOf holds where one of the conditions does.
 func (s sqlFor) anyOf(cs []*ir.Condition, alias string) fragment {
@@ -57,13 +77,17 @@ func (s sqlFor) anyOf(cs []*ir.Condition, alias string) fragment {
 	return or(fs...)
 }
 
-// alive holds while none of the periods is over. A period that has not begun is not over.
+// alive holds while none of the periods is over. A period that has not begun is not over; one whose beginning cannot be read
+// yet counts as over.
 func (s sqlFor) alive(rs []*ir.Retain, alias string) fragment {
 	var fs []fragment
 	for _, r := range rs {
 		c := column(alias, r.After.Column)
 		// PostgreSQL expects two of three rows to pass; of `c IS NULL OR c >= ?`, which is the same, one of three.
 		fs = append(fs, text("("+c+" < ?) IS NOT TRUE", cutoff(r.For)))
+		if s.waits(r.After) {
+			fs = append(fs, text(column(alias, r.After.SealedColumn())+" IS NULL"))
+		}
 	}
 	return and(fs...)
 }
@@ -163,10 +187,10 @@ func (s sqlFor) allowed(c *policy.Cell, alias string) fragment {
 	return and(fs...)
 }
 
-// cell is the expression that selects a cell's column: null where SQL withholds it, so that the value does not even
+// cell is the expression that selects a column of a cell: null where SQL withholds it, so that the value does not even
 // leave the database.
-func (s sqlFor) cell(c *policy.Cell, f *ir.Field, alias string) fragment {
-	value := column(alias, f.Column)
+func (s sqlFor) cell(c *policy.Cell, name, alias string) fragment {
+	value := column(alias, name)
 	need := c.NeedsToShow
 	if !c.NeedsMasked() || c.Field.Computed != nil { // of the parts of a computed field no mask shows anything
 		need |= c.NeedsToReveal

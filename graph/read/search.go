@@ -59,13 +59,15 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 			return Object{}, err
 		}
 		r := e.newRun(ctx, s, pl)
+		r.mem = memories.Get().(*memory)
+		defer r.done()
 		if err := r.place(pl.conn); err != nil {
 			return Object{}, err
 		}
 		a.parts = append(a.parts, r)
 		a.trees = append(a.trees, pl.conn.items)
 		if pl.conn.page != nil {
-			statements += 1 + len(pl.level.conns)
+			statements += 1 + len(pl.level.conns) + len(pl.equals)
 		}
 	}
 	if statements > 1 { // what they say belongs together, see fetchAndEncode
@@ -76,6 +78,11 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 		defer done()
 		for _, r := range a.parts {
 			r.db = db
+		}
+	}
+	for _, r := range a.parts {
+		if err := r.compare(); err != nil {
+			return Object{}, err
 		}
 	}
 	if err := a.fetch(); err != nil {

@@ -65,7 +65,13 @@ func (p *planner) filterInto(t *ir.Type, alias string, where map[string]any, gat
 			fs = append(fs, p.filterEdge(field, alias, ops))
 			continue
 		}
-		fs = append(fs, p.compareAll(field, column(alias, field.Column), ops, nil))
+		switch {
+		case field.Sealed():
+			fs = append(fs, p.compareSealed(field, alias, ops))
+		default:
+			p.settled(field)
+			fs = append(fs, p.compareAll(field, column(alias, field.Column), ops, nil))
+		}
 	}
 	return and(fs...)
 }
@@ -125,6 +131,70 @@ func (p *planner) compareAll(f *ir.Field, col string, ops map[string]any, ids *i
 	var fs []fragment
 	for _, op := range sortedKeys(ops) {
 		fs = append(fs, p.compare(f, col, op, ops[op], ids))
+	}
+	return and(fs...)
+}
+
+// settled refuses to ask by a plain field some of whose values are still sealed: they could not be found.
+func (p *planner) settled(f *ir.Field) {
+	if !f.Sealed() && p.e.opener.Moving(f) {
+		p.fail(FailField(CodeUnavailable, f.Name, "the values of this field are moving to another storage, and cannot be compared until they are there: try again later"))
+	}
+}
+
+// compareSealed compiles the operators of a sealed field's filter: equality is all there is.
+func (p *planner) compareSealed(f *ir.Field, alias string, ops map[string]any) fragment {
+	null := func(is bool) fragment {
+		columns := []string{f.Column}
+		if p.e.opener.Moving(f) {
+			columns = append(columns, f.PlainColumn())
+		}
+		var fs []fragment
+		for _, c := range columns {
+			fs = append(fs, text(column(alias, c)+" IS NULL"))
+		}
+		if is {
+			return and(fs...)
+		}
+		return not(and(fs...))
+	}
+	if !f.Blind() {
+		p.fail(errNotQueryable(f.Name))
+		return fragment{}
+	}
+	var fs []fragment
+	for _, op := range sortedKeys(ops) {
+		v := ops[op]
+		switch {
+		case op == "isNull" && v == nil, op == "in" && v == nil:
+		case op == "isNull":
+			fs = append(fs, null(v == true))
+		case op == "eq" && v == nil:
+			fs = append(fs, null(true))
+		case op == "eq", op == "in":
+			list := []any{v}
+			if op == "in" {
+				list = asList(v)
+			}
+			if len(list) > maxListed {
+				p.fail(FailField(CodeBadInput, f.Name, fmt.Sprintf("a list has at most %d values", maxListed)))
+				continue
+			}
+			if len(list) == 0 {
+				fs = append(fs, text("1 = 0"))
+				continue
+			}
+			values := make([]any, len(list))
+			for i, v := range list {
+				var err error
+				if values[i], err = format.Parse(f, v); err != nil {
+					p.fail(FailField(CodeBadInput, f.Name, err.Error()))
+				}
+			}
+			fs = append(fs, p.equal(f, alias, values))
+		default:
+			p.fail(FailField(CodeBadInput, f.Name, "no such comparison"))
+		}
 	}
 	return and(fs...)
 }

@@ -12,24 +12,27 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"github.com/cloakroom-crm/cloakroom/directives/format"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
 // Bulk is the store imports write to. It works under a system capability: an import is an act of the operator, not of a
 // role.
-type Bulk struct {
-	DB      *sql.DB
-	Dialect string
-}
+type Bulk struct{ Store }
 
 // chunk bounds the parameters of one statement; SQLite allows 32766.
 const chunk = 500
 
 // Find returns the ids of rows of t whose field has one of values.
 func (b *Bulk) Find(ctx context.Context, t *ir.Type, field *ir.Field, values []any) (map[any]uuid.UUID, error) {
+	if field.Sealed() {
+		return b.findSealed(ctx, b.DB, t, field, values)
+	}
 	out := make(map[any]uuid.UUID, len(values))
 	column := field.Column
 	if field.Kind == ir.ID {
@@ -70,6 +73,100 @@ func (b *Bulk) Find(ctx context.Context, t *ir.Type, field *ir.Field, values []a
 	return out, nil
 }
 
+// findSealed finds by the blind index, and opens what it finds: other values may share one.
+func (b *Bulk) findSealed(ctx context.Context, db read.Querier, t *ir.Type, f *ir.Field, values []any) (map[any]uuid.UUID, error) {
+	out := make(map[any]uuid.UUID, len(values))
+	for len(values) > 0 {
+		n := min(chunk/2, len(values)) // two indexes a value, while the index is re-keyed
+		wanted := values[:n]
+		values = values[n:]
+		byIndex := map[int64][]any{}
+		var indexes []any
+		for _, v := range wanted {
+			all, err := b.Keys.Blind(ctx, f, v)
+			if err != nil {
+				return nil, fmt.Errorf("look up %s: %w", t.Name, err)
+			}
+			for _, i := range all {
+				byIndex[i] = append(byIndex[i], v)
+				indexes = append(indexes, i)
+			}
+		}
+		sel := entsql.Dialect(b.Dialect).Select("id", t.SealedBy(), f.Column, f.IndexColumn()).From(entsql.Table(t.Table)).Where(entsql.In(f.IndexColumn(), indexes...))
+		if f.Unique {
+			sel.OrderBy(entsql.Desc(f.InstanceColumn()))
+		}
+		query, args := sel.Query()
+		rows, err := db.QueryContext(ctx, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("look up %s: %w", t.Name, err)
+		}
+		found, err := sealedRows(rows)
+		if err != nil {
+			return nil, fmt.Errorf("look up %s: %w", t.Name, err)
+		}
+		err = b.opened(ctx, f, found, func(r sealedRow, plain any) {
+			for _, v := range byIndex[r.index] {
+				if format.Same(f, plain, v) {
+					out[v] = r.id
+				}
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up %s: %w", t.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// sealedRow is a row found by a blind index.
+type sealedRow struct {
+	id, by uuid.UUID
+	cell   []byte
+	index  int64
+}
+
+func sealedRows(rows *sql.Rows) ([]sealedRow, error) {
+	defer rows.Close()
+	var out []sealedRow
+	for rows.Next() {
+		var r sealedRow
+		var by uuid.NullUUID
+		if err := rows.Scan(&r.id, &by, &r.cell, &r.index); err != nil {
+			return nil, err
+		}
+		r.by = by.UUID
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// opened opens the cells of rows, one batch of keys for all of them. What does not open is left out.
+func (b *Bulk) opened(ctx context.Context, f *ir.Field, rows []sealedRow, each func(sealedRow, any)) error {
+	subjects := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		subjects[i] = r.by
+	}
+	keys, err := b.Keys.Keys(ctx, subjects)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	for _, r := range rows {
+		plain, ok := keys.Open(nil, r.by, r.id, f, r.cell)
+		if !ok {
+			continue
+		}
+		v, err := format.PlainValue(plain)
+		clear(plain)
+		if err != nil {
+			return err
+		}
+		each(r, v)
+	}
+	return nil
+}
+
 // driverValues writes ids as text, which both drivers take for a UUID column.
 func driverValues(values []any) []any {
 	out := make([]any, len(values))
@@ -87,7 +184,7 @@ func driverValues(values []any) []any {
 func (b *Bulk) Upsert(ctx context.Context, t *ir.Type, rows []importer.Row) (importer.Result, error) {
 	var res importer.Result
 	ctx = policy.WithCapability(ctx, "import")
-	err := Within(ctx, b.DB, b.Dialect, func(tx *sql.Tx, client *ent.Client) error {
+	err := b.Within(ctx, func(w Writing) error {
 		var create, change []int
 		for i, r := range rows {
 			if r.Create {
@@ -96,31 +193,36 @@ func (b *Bulk) Upsert(ctx context.Context, t *ir.Type, rows []importer.Row) (imp
 				change = append(change, i)
 			}
 		}
-		if err := b.create(ctx, tx, client, t, rows, create, &res); err != nil {
+		if err := b.create(w, t, rows, create, &res); err != nil {
 			return err
 		}
-		return b.change(ctx, tx, client, t, rows, change, &res)
+		return b.change(w, t, rows, change, &res)
 	})
 	return res, err
 }
 
-func (b *Bulk) create(ctx context.Context, tx *sql.Tx, client *ent.Client, t *ir.Type, rows []importer.Row, at []int, res *importer.Result) error {
+func (b *Bulk) create(w Writing, t *ir.Type, rows []importer.Row, at []int, res *importer.Result) error {
 	if len(at) == 0 {
 		return nil
 	}
-	err := b.savepoint(ctx, tx, func() error {
-		return client.CreateBulk(ctx, t.Name, len(at), func(i int, m ent.Mutation) error { return fill(m, t, rows[at[i]]) })
+	if err := expect(w, t, rows, at, true); err != nil {
+		return err
+	}
+	err := savepoint(w, func() error {
+		return w.Client.CreateBulk(w, t.Name, len(at), func(i int, m ent.Mutation) error { return fill(m, t, rows[at[i]]) })
 	})
 	if err == nil {
 		res.Created += len(at)
 		return nil
 	}
-	if !ent.IsConstraintError(err) && !ent.IsValidationError(err) {
+	if !rowsOwn(err) {
 		return err
 	}
 	for _, i := range at { // find the rows at fault
-		err := b.savepoint(ctx, tx, func() error {
-			return client.CreateBulk(ctx, t.Name, 1, func(_ int, m ent.Mutation) error { return fill(m, t, rows[i]) })
+		err := b.unlessStray(w, t, rows[i], func(instances map[string]int64) error {
+			return w.Client.CreateBulk(w, t.Name, 1, func(_ int, m ent.Mutation) error {
+				return errors.Join(fill(m, t, rows[i]), assignInstances(m, instances))
+			})
 		})
 		if err := note(res, i, err); err != nil {
 			return err
@@ -132,15 +234,84 @@ func (b *Bulk) create(ctx context.Context, tx *sql.Tx, client *ent.Client, t *ir
 	return nil
 }
 
+// unlessStray writes a row, and when the store finds a unique value of it taken, looks whether that is so: two sealed values may
+// share a blind index. Then it writes the row again, as another instance of the index and not of the value.
+func (b *Bulk) unlessStray(w Writing, t *ir.Type, row importer.Row, write func(instances map[string]int64) error) error {
+	taken := savepoint(w, func() error { return write(nil) })
+	if !ent.IsConstraintError(taken) {
+		return taken
+	}
+	instances := map[string]int64{}
+	for _, f := range t.Fields {
+		v := row.Values[f.Name]
+		if !f.Unique || !f.Sealed() || v == nil {
+			continue
+		}
+		found, err := b.findSealed(w, w.Tx, t, f, []any{v})
+		if err != nil {
+			return err
+		}
+		if id, ok := found[v]; ok && id != row.ID {
+			return taken
+		}
+		if instances[f.InstanceColumn()], err = newInstance(); err != nil {
+			return err
+		}
+	}
+	if len(instances) == 0 {
+		return taken
+	}
+	return savepoint(w, func() error { return write(instances) })
+}
+
+func assignInstances(m ent.Mutation, instances map[string]int64) error {
+	for column, n := range instances {
+		if err := ent.Assign(m, column, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expect has the keeper look up ahead what sealing the rows needs.
+func expect(w Writing, t *ir.Type, rows []importer.Row, at []int, created bool) error {
+	ids := make([]uuid.UUID, len(at))
+	for i, n := range at {
+		ids[i] = rows[n].ID
+	}
+	edges := map[string]string{} // by column
+	for _, f := range t.Fields {
+		if f.Kind == ir.ToOne {
+			edges[f.Column] = f.Name
+		}
+	}
+	return w.Keeper.Expect(w, t, ids, created, func(i int, column string) uuid.UUID {
+		if column == t.SealedBy() {
+			return ids[i] // a new person
+		}
+		id, _ := rows[at[i]].Values[edges[column]].(uuid.UUID)
+		return id
+	})
+}
+
+// rowsOwn reports whether an error is a row's own fault.
+func rowsOwn(err error) bool {
+	var missing *keyring.MissingError
+	return ent.IsConstraintError(err) || ent.IsValidationError(err) || errors.As(err, &missing) || errors.Is(err, keyring.ErrDestroyed)
+}
+
 // note keeps an error that is the row's own fault, and returns any other.
 func note(res *importer.Result, i int, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, keyring.ErrDestroyed):
+		res.RowErrors = append(res.RowErrors, importer.RowError{Index: i, Reason: "the person was erased, and is not brought back by an import"})
+		return nil
 	case ent.IsConstraintError(err):
 		res.RowErrors = append(res.RowErrors, importer.RowError{Index: i, Reason: "a value that must be unique is taken by another record"})
 		return nil
-	case ent.IsValidationError(err):
+	case rowsOwn(err):
 		res.RowErrors = append(res.RowErrors, importer.RowError{Index: i, Reason: "a required value is missing or out of bounds"})
 		return nil
 	default:
@@ -182,10 +353,13 @@ func assignRow(m ent.Mutation, t *ir.Type, values map[string]any) error {
 	return nil
 }
 
-func (b *Bulk) change(ctx context.Context, tx *sql.Tx, client *ent.Client, t *ir.Type, rows []importer.Row, at []int, res *importer.Result) error {
+func (b *Bulk) change(w Writing, t *ir.Type, rows []importer.Row, at []int, res *importer.Result) error {
 	for len(at) > 0 {
 		n := min(chunk, len(at))
-		same, err := b.same(ctx, tx, t, rows, at[:n])
+		if err := expect(w, t, rows, at[:n], false); err != nil {
+			return err
+		}
+		same, err := b.same(w, w.Tx, t, rows, at[:n])
 		if err != nil {
 			return err
 		}
@@ -194,9 +368,12 @@ func (b *Bulk) change(ctx context.Context, tx *sql.Tx, client *ent.Client, t *ir
 				res.Unchanged++
 				continue
 			}
-			err := b.savepoint(ctx, tx, func() error {
-				m, save, err := client.NewUpdate(t.Name, rows[i].ID)
+			err := b.unlessStray(w, t, rows[i], func(instances map[string]int64) error {
+				m, save, err := w.Client.NewUpdate(t.Name, rows[i].ID)
 				if err != nil {
+					return err
+				}
+				if err := assignInstances(m, instances); err != nil {
 					return err
 				}
 				if err := assignRow(m, t, mutable(t, rows[i].Values)); err != nil {
@@ -205,7 +382,7 @@ func (b *Bulk) change(ctx context.Context, tx *sql.Tx, client *ent.Client, t *ir
 				if err := touch(m, t, time.Now()); err != nil {
 					return err
 				}
-				return save(ctx)
+				return save(w)
 			})
 			if err := note(res, i, err); err != nil {
 				return err
@@ -238,7 +415,11 @@ func (b *Bulk) same(ctx context.Context, tx *sql.Tx, t *ir.Type, rows []importer
 			fields = append(fields, f)
 		}
 	}
-	cols := []string{"id"}
+	by := "id"
+	if t.HasSealed() {
+		by = t.SealedBy()
+	}
+	cols := []string{"id", by}
 	for _, f := range fields {
 		cols = append(cols, f.Column)
 	}
@@ -253,10 +434,12 @@ func (b *Bulk) same(ctx context.Context, tx *sql.Tx, t *ir.Type, rows []importer
 	}
 	defer found.Close()
 	stored := map[uuid.UUID]map[string]any{}
+	sealed := map[*ir.Field][]sealedRow{}
 	for found.Next() {
 		var id uuid.UUID
+		var by uuid.NullUUID
 		raw := make([]any, len(fields))
-		dest := []any{&id}
+		dest := []any{&id, &by}
 		for i := range raw {
 			dest = append(dest, &raw[i])
 		}
@@ -265,12 +448,21 @@ func (b *Bulk) same(ctx context.Context, tx *sql.Tx, t *ir.Type, rows []importer
 		}
 		row := map[string]any{}
 		for i, f := range fields {
+			if cell, ok := raw[i].([]byte); ok && f.Sealed() {
+				sealed[f] = append(sealed[f], sealedRow{id: id, by: by.UUID, cell: bytes.Clone(cell)})
+				continue
+			}
 			row[f.Name] = raw[i]
 		}
 		stored[id] = row
 	}
 	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("compare %s: %w", t.Name, err)
+	}
+	for f, rows := range sealed {
+		if err := b.opened(ctx, f, rows, func(r sealedRow, plain any) { stored[r.id][f.Name] = plain }); err != nil {
+			return nil, fmt.Errorf("compare %s: %w", t.Name, err)
+		}
 	}
 	out := map[uuid.UUID]bool{}
 	for _, i := range at {
@@ -333,16 +525,16 @@ func equal(have, want any) bool {
 }
 
 // savepoint runs fn so that its failure undoes only what it did.
-func (b *Bulk) savepoint(ctx context.Context, tx *sql.Tx, fn func() error) error {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT row"); err != nil {
+func savepoint(w Writing, fn func() error) error {
+	if _, err := w.Tx.ExecContext(w, "SAVEPOINT row"); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if err := fn(); err != nil {
-		if _, undo := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT row"); undo != nil {
+		if _, undo := w.Tx.ExecContext(w, "ROLLBACK TO SAVEPOINT row"); undo != nil {
 			return errors.Join(err, undo)
 		}
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "RELEASE SAVEPOINT row")
+	_, err := w.Tx.ExecContext(w, "RELEASE SAVEPOINT row")
 	return err
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
-	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
@@ -32,18 +31,18 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 		return read.Object{}, err
 	}
 	var state read.ConsentState
-	err = Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
-		if err := e.whose(ctx, tx, s, in["subject"], &entry); err != nil {
+	err = e.Within(ctx, func(w Writing) error {
+		if err := e.whose(ctx, w.Tx, s, in["subject"], &entry); err != nil {
 			return err
 		}
-		err := e.Ledger.Record(ctx, client, tx, entry)
+		err := e.Ledger.Record(w, w.Client, w.Tx, entry)
 		if errors.Is(err, consent.ErrUnknownSubject) {
 			return errNotFound
 		}
 		if err != nil {
 			return err
 		}
-		states, err := e.Ledger.States(ctx, client, tx, entry.Subject)
+		states, err := e.Ledger.States(ctx, w.Client, w.Tx, entry.Subject)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,7 @@ package write
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -15,16 +15,16 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
 // Config is what an Engine needs.
 type Config struct {
-	Schema  *ir.Schema
-	DB      *sql.DB
-	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
-	Reads   *read.Engine
-	Ledger  *consent.Ledger
-	NewID   func() (uuid.UUID, error) // of new rows; default: UUIDv7
+	Store
+	Schema *ir.Schema
+	Reads  *read.Engine
+	Ledger *consent.Ledger
+	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
 }
 
 // Engine carries out mutations.
@@ -108,10 +108,21 @@ var errNotFound = read.Fail(read.CodeNotFound, "no such record")
 // errConflict names no field: which value is taken is itself a reading of somebody's record.
 var errConflict = read.Fail(read.CodeConflict, "this would break a rule of the store: a value that must be unique is taken, or a record is still referred to")
 
+// errNoKeys answers for what cannot be sealed: it is not written.
+var errNoKeys = read.Fail(read.CodeUnavailable, "sealed fields cannot be written now: the keys are not available. Nothing was written; try again later")
+
 // failed makes a store's error one that clients may see.
 func failed(err error) error {
-	if sqlgraph.IsUniqueConstraintError(err) {
+	var missing *keyring.MissingError
+	switch {
+	case sqlgraph.IsUniqueConstraintError(err):
 		return errTaken
+	case errors.Is(err, keyring.ErrUnavailable):
+		return errNoKeys
+	case errors.As(err, &missing):
+		return read.FailField(read.CodeBadInput, missing.Field.Name, "this field is required")
+	case errors.Is(err, keyring.ErrDestroyed): // like one that is not there, which it is about to be
+		return errNotFound
 	}
 	if ent.IsConstraintError(err) {
 		return errConflict

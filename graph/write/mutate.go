@@ -187,11 +187,11 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 	if err != nil {
 		return read.Object{}, err
 	}
-	err = e.within(ctx, func(tx *sql.Tx, client *ent.Client) error {
-		if err := e.references(ctx, tx, s, c); err != nil {
+	err = e.within(ctx, func(w Writing) error {
+		if err := e.references(ctx, w.Tx, s, c); err != nil {
 			return err
 		}
-		m, save, err := client.NewCreate(t.Name, id)
+		m, save, err := w.Client.NewCreate(t.Name, id)
 		if err != nil {
 			return err
 		}
@@ -206,17 +206,17 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 		if err := c.assign(m); err != nil {
 			return err
 		}
-		if err := e.instances(ctx, tx, s, m, c, id); err != nil {
+		if err := e.instances(ctx, w.Tx, s, m, c, id); err != nil {
 			return err
 		}
-		if err := save(ctx); err != nil {
+		if err := save(w); err != nil {
 			return failed(err)
 		}
-		if err := e.consented(ctx, tx, s, t, id, c); err != nil {
+		if err := e.consented(ctx, w.Tx, s, t, id, c); err != nil {
 			return err
 		}
 		// Nobody creates what would lie outside their own reach.
-		ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Create}, c.conditions...)
+		ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, []ir.Op{ir.Create}, c.conditions...)
 		if err != nil {
 			return err
 		}
@@ -245,9 +245,9 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		return read.Object{}, err
 	}
 	id := e.rowID(t, rawID)
-	err = e.within(ctx, func(tx *sql.Tx, client *ent.Client) error {
+	err = e.within(ctx, func(w Writing) error {
 		ops := []ir.Op{ir.Read, ir.Update}
-		ok, err := e.Reads.Exists(ctx, tx, s, t, id, ops)
+		ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops)
 		if err != nil {
 			return err
 		}
@@ -255,34 +255,34 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 			return errNotFound
 		}
 		if len(c.conditions) > 0 { // a change must not be what makes itself allowed
-			if err := e.mayChange(ctx, tx, s, t, id, c); err != nil {
+			if err := e.mayChange(ctx, w.Tx, s, t, id, c); err != nil {
 				return err
 			}
 		}
-		if err := e.references(ctx, tx, s, c); err != nil {
+		if err := e.references(ctx, w.Tx, s, c); err != nil {
 			return err
 		}
-		m, save, err := client.NewUpdate(t.Name, id)
+		m, save, err := w.Client.NewUpdate(t.Name, id)
 		if err != nil {
 			return err
 		}
 		if err := c.assign(m); err != nil {
 			return err
 		}
-		if err := e.instances(ctx, tx, s, m, c, id); err != nil {
+		if err := e.instances(ctx, w.Tx, s, m, c, id); err != nil {
 			return err
 		}
 		if err := touch(m, t, s.Now); err != nil {
 			return err
 		}
-		if err := save(ctx); err != nil {
+		if err := save(w); err != nil {
 			return failed(err)
 		}
-		if err := e.consented(ctx, tx, s, t, id, c); err != nil {
+		if err := e.consented(ctx, w.Tx, s, t, id, c); err != nil {
 			return err
 		}
 		// Nor changes it into something outside of it.
-		return e.mayChange(ctx, tx, s, t, id, c)
+		return e.mayChange(ctx, w.Tx, s, t, id, c)
 	})
 	if err != nil {
 		return read.Object{}, err
@@ -316,15 +316,15 @@ func (e *Engine) mayChange(ctx context.Context, tx *sql.Tx, s *read.Session, t *
 
 func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID any) (read.Object, error) {
 	id := e.rowID(t, rawID)
-	err := Within(ctx, e.DB, e.Dialect, func(tx *sql.Tx, client *ent.Client) error {
-		ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Read, ir.Delete})
+	err := e.Within(ctx, func(w Writing) error {
+		ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, []ir.Op{ir.Read, ir.Delete})
 		if err != nil {
 			return err
 		}
 		if !ok {
 			return errNotFound
 		}
-		return failed(client.DeleteByID(ctx, t.Name, id))
+		return failed(w.Client.DeleteByID(w, t.Name, id))
 	})
 	if err != nil {
 		return read.Object{}, err

@@ -10,6 +10,8 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/ent/seal"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
 // onTx is an Ent driver on a transaction that somebody else commits, so that Ent, the consent ledger and the checks
@@ -28,9 +30,24 @@ func clientOn(tx *sql.Tx, name string) *ent.Client {
 	return ent.NewClient(ent.Driver(onTx{entsql.Conn{ExecQuerier: tx}, name}))
 }
 
+// Store is the database that is written to, and the keyring that seals what is written.
+type Store struct {
+	DB      *sql.DB
+	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
+	Keys    *keyring.Keyring
+}
+
+// Writing is one transaction: what Ent does on Client with Context is in it, and is sealed.
+type Writing struct {
+	context.Context
+	Tx     *sql.Tx
+	Client *ent.Client
+	Keeper *keyring.Keeper
+}
+
 // Within runs fn in one transaction: committed when fn succeeds, rolled back whole when it fails or panics.
-func Within(ctx context.Context, db *sql.DB, name string, fn func(tx *sql.Tx, client *ent.Client) error) (err error) {
-	tx, err := db.BeginTx(ctx, nil)
+func (s Store) Within(ctx context.Context, fn func(w Writing) error) (err error) {
+	tx, err := s.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin write: %w", err)
 	}
@@ -39,8 +56,14 @@ func Within(ctx context.Context, db *sql.DB, name string, fn func(tx *sql.Tx, cl
 			err = errors.Join(err, rollback)
 		}
 	}()
-	if err := fn(tx, clientOn(tx, name)); err != nil {
+	keeper := s.Keys.On(tx)
+	defer keeper.Close()
+	w := Writing{Context: seal.WithKeeper(ctx, keeper), Tx: tx, Client: clientOn(tx, s.Dialect), Keeper: keeper}
+	if err := fn(w); err != nil {
 		return err
+	}
+	if err := keeper.Flush(ctx); err != nil {
+		return fmt.Errorf("seal again what is about somebody else now: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit write: %w", err)

@@ -67,10 +67,10 @@ var errTaken = errors.New("taken in between")
 
 // within runs a write in a transaction, and once more when somebody else wrote a unique value in between: it is then
 // decided as if they had come first.
-func (e *Engine) within(ctx context.Context, fn func(tx *sql.Tx, client *ent.Client) error) error {
+func (e *Engine) within(ctx context.Context, fn func(Writing) error) error {
 	var err error
 	for range 3 {
-		if err = Within(ctx, e.DB, e.Dialect, fn); !errors.Is(err, errTaken) {
+		if err = e.Within(ctx, fn); !errors.Is(err, errTaken) {
 			return err
 		}
 	}

@@ -17,22 +17,42 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
 // Options of Open.
 type Options struct {
 	Data     string // directory of the keys; made with mode 0700
 	Database string // URL, see server.DatabaseURL
-	Existing bool   // fail with ErrNoDatabase where there is none, instead of making one
-	AsIs     bool   // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
-	Log      *slog.Logger
+	Keys     Keys
+	Existing bool // fail with ErrNoDatabase where there is none, instead of making one
+	AsIs     bool // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
+	// Hold leaves erasures that have to be carried out again on restored data to Replay, and answers nothing until then.
+	// Without it Open does it.
+	Hold bool
+	Log  *slog.Logger
+}
+
+// Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
+// database: those are in it.
+type Keys struct {
+	Database string // URL of the wrapped keys
+	Root     string // URI of the root key, see package rootkey
+	Ledger   string // URL of the erasure ledger
 }
 
 // House is an open data directory.
 type House struct {
 	Schema  *ir.Schema
 	Gateway *graph.Gateway
+	Keyring *keyring.Keyring
 	store   *store.Store
+	keys    *store.Store
+	ledger  *store.Store
+	root    string // URI of the root key
+	log     *slog.Logger
+	care    care
 	scratch string // a directory to remove
 }
 
@@ -40,6 +60,8 @@ type House struct {
 var (
 	ErrNoDatabase = errors.New("there is no database: `cloakroom serve` and `cloakroom import` make one; or is --data another directory?")
 	ErrOlder      = errors.New("the database is older than this program: start `cloakroom serve` once, which brings it up to date")
+	ErrSharedFile = errors.New("keys lie in a file of their own, so that a backup of the data does not hold them: name another with --keys.dsn")
+	ErrNotApart   = errors.New("the erasure ledger lies apart from data and keys, because restoring them must not bring back the time before an erasure: name another place with --keys.ledger")
 	ErrNoParent   = errors.New("only the data directory is made when it is missing: make this one first, or see that --database is spelt right")
 )
 
@@ -48,6 +70,10 @@ var (
 func Open(ctx context.Context, o Options) (*House, error) {
 	if info, err := os.Stat(o.Data); o.Existing && (err != nil || !info.IsDir()) {
 		return nil, fmt.Errorf("%s: %w", o.Data, ErrNoDatabase)
+	}
+	o.Keys = o.Keys.in(o.Data, o.Database)
+	if err := o.Keys.apart(o.Database); err != nil {
+		return nil, err
 	}
 	if path, ok := file(o.Database); ok {
 		if _, err := os.Stat(path); o.Existing && errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +96,10 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	if err != nil {
 		return nil, explained(err, o.Database)
 	}
-	h := &House{Schema: compiled, store: db}
+	h := &House{Schema: compiled, store: db, root: o.Keys.Root, log: o.Log}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
 	if err := h.settle(ctx, o); err != nil {
 		return nil, errors.Join(explained(err, o.Database), h.Close())
 	}
@@ -141,8 +170,86 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.store.Migrate(ctx); err != nil {
 		return err
 	}
-	h.Gateway, err = graph.New(graph.Config{Schema: h.Schema, Store: h.store, Keys: keys, Log: o.Log})
+	if err := h.openKeyring(ctx, o); err != nil {
+		return err
+	}
+	h.Gateway, err = graph.New(graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.Hold:
+		h.Keyring.Hold()
+	case !o.AsIs: // whatever only looks must not see what was erased either; a dry run shows nothing
+		_, err = h.Keyring.Replay(ctx, nil)
+	}
 	return err
+}
+
+// openKeyring opens the keys of people. A root key in a file is made with the first keys it wraps, and never again: the
+// keyring asks for it at this point only when it has to make these, and refuses to where there is sealed data already.
+func (h *House) openKeyring(ctx context.Context, o Options) (err error) {
+	path, inFile := strings.CutPrefix(o.Keys.Root, "file:")
+	if inFile {
+		if _, err := rootkey.Open(o.Keys.Root); errors.Is(err, rootkey.ErrExposed) || errors.Is(err, rootkey.ErrUnfit) {
+			return err // that it works would hide the mistake
+		}
+	}
+	if h.keys, err = store.OpenDurable(ctx, o.Keys.Database); err != nil {
+		return fmt.Errorf("keys: %w", explained(err, o.Keys.Database))
+	}
+	if h.ledger, err = store.OpenDurable(ctx, o.Keys.Ledger); err != nil {
+		return fmt.Errorf("erasure ledger: %w", explained(err, o.Keys.Ledger))
+	}
+	c := keyring.Config{Schema: h.Schema, Data: h.store, Keys: h.keys, Ledger: h.ledger, Root: rootkey.Later(o.Keys.Root), Log: o.Log}
+	h.Keyring, err = keyring.Open(ctx, c)
+	if inFile && errors.Is(err, rootkey.ErrMissing) {
+		if err := rootkey.CreateFile(path); err != nil {
+			return err
+		}
+		h.Keyring, err = keyring.Open(ctx, c)
+	}
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	return nil
+}
+
+// in fills in the places that were not named.
+func (k Keys) in(data, database string) Keys {
+	place := func(name string) string { return "sqlite:" + filepath.Join(data, name) }
+	if k.Database == "" {
+		k.Database = database
+		if _, ok := file(database); ok {
+			k.Database = place("keys.db")
+		}
+	}
+	if k.Ledger == "" {
+		k.Ledger = place("erasures.db")
+	}
+	if k.Root == "" {
+		k.Root = "file:" + filepath.Join(data, "root-key.json")
+	}
+	return k
+}
+
+// apart refuses places where a backup, or its restore, would take along what must stay behind.
+func (k Keys) apart(database string) error {
+	same := func(a, b string) bool {
+		pathA, fileA := file(a)
+		pathB, fileB := file(b)
+		if fileA && fileB {
+			return filepath.Clean(pathA) == filepath.Clean(pathB)
+		}
+		return a == b
+	}
+	if _, ok := file(database); ok && same(k.Database, database) {
+		return ErrSharedFile
+	}
+	if same(k.Ledger, database) || same(k.Ledger, k.Database) {
+		return ErrNotApart
+	}
+	return nil
 }
 
 // isNew reports whether no migration has been at the database.
@@ -158,9 +265,17 @@ func (h *House) isNew(ctx context.Context) (bool, error) {
 	return !migrated, nil
 }
 
-// Close closes the database.
+// Close wipes the keys and closes the databases.
 func (h *House) Close() error {
+	if h.Keyring != nil {
+		h.Keyring.Close()
+	}
 	err := h.store.Close()
+	for _, s := range []*store.Store{h.keys, h.ledger} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
 	if h.scratch != "" {
 		err = errors.Join(err, os.RemoveAll(h.scratch))
 	}

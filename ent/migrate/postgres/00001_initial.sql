@@ -52,12 +52,13 @@ CREATE INDEX "account_owner_id_id" ON "accounts" ("owner_id", "id");
 -- +goose StatementBegin
 CREATE TABLE "activities" (
   "id" uuid NOT NULL,
+  "sealed_by" uuid NULL,
   "type" character varying NOT NULL,
   "occurred_at" timestamptz NOT NULL,
   "duration_minutes" bigint NULL,
   "direction" character varying NULL,
-  "title" text NULL,
-  "summary" text NULL,
+  "title_sealed" bytea NULL,
+  "summary_sealed" bytea NULL,
   "created_at" timestamptz NOT NULL,
   "contact_id" uuid NULL,
   "lead_id" uuid NULL,
@@ -66,6 +67,9 @@ CREATE TABLE "activities" (
   "performed_by_id" uuid NULL,
   PRIMARY KEY ("id")
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "activity_sealed_by" ON "activities" ("sealed_by");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "activity_type_id" ON "activities" ("type", "id");
@@ -164,23 +168,29 @@ CREATE TABLE "contacts" (
   "privacy_state" bigint NOT NULL DEFAULT 0,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
-  "first_name" text NULL,
-  "last_name" text NULL,
-  "birthday" date NULL,
-  "email" text NULL,
-  "phone" text NULL,
-  "mobile" text NULL,
-  "fax" text NULL,
-  "street" text NULL,
-  "city" text NULL,
-  "postal_code" text NULL,
-  "state" text NULL,
+  "first_name_sealed" bytea NULL,
+  "last_name_sealed" bytea NULL,
+  "last_name_index" bigint NULL,
+  "birthday_sealed" bytea NULL,
+  "email_sealed" bytea NULL,
+  "email_index" bigint NULL,
+  "phone_sealed" bytea NULL,
+  "phone_index" bigint NULL,
+  "mobile_sealed" bytea NULL,
+  "mobile_index" bigint NULL,
+  "fax_sealed" bytea NULL,
+  "street_sealed" bytea NULL,
+  "city_sealed" bytea NULL,
+  "city_index" bigint NULL,
+  "postal_code_sealed" bytea NULL,
+  "postal_code_index" bigint NULL,
+  "state_sealed" bytea NULL,
   "country" text NULL,
   "region" text NULL,
-  "job_title" text NULL,
+  "job_title_sealed" bytea NULL,
   "preferred_language" text NULL,
-  "notes" text NULL,
-  "accessibility_needs" text NULL,
+  "notes_sealed" bytea NULL,
+  "accessibility_needs_sealed" bytea NULL,
   "lifecycle_stage" character varying NULL DEFAULT 'SUBSCRIBER',
   "subscribed_at" date NULL,
   "last_activity_at" timestamptz NULL,
@@ -198,6 +208,24 @@ CREATE INDEX "contact_subject_id" ON "contacts" ("subject_id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX "contact_external_id_external_id_instance" ON "contacts" ("external_id", "external_id_instance");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_last_name_index_id" ON "contacts" ("last_name_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_email_index_id" ON "contacts" ("email_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_phone_index_id" ON "contacts" ("phone_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_mobile_index_id" ON "contacts" ("mobile_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_city_index_id" ON "contacts" ("city_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "contact_postal_code_index_id" ON "contacts" ("postal_code_index", "id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "contact_country_id" ON "contacts" ("country", "id");
@@ -220,16 +248,17 @@ CREATE INDEX "contact_owner_id_id" ON "contacts" ("owner_id", "id");
 -- +goose StatementBegin
 CREATE TABLE "deals" (
   "id" uuid NOT NULL,
+  "sealed_by" uuid NULL,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
-  "name" text NULL,
+  "name_sealed" bytea NULL,
   "stage" character varying NOT NULL DEFAULT 'PROSPECTING',
   "amount" bigint NULL,
   "currency" text NULL DEFAULT 'USD',
   "probability" bigint NULL,
   "expected_close_on" date NULL,
   "closed_at" date NULL,
-  "next_step" text NULL,
+  "next_step_sealed" bytea NULL,
   "created_at" timestamptz NOT NULL,
   "updated_at" timestamptz NULL,
   "account_id" uuid NULL,
@@ -238,6 +267,9 @@ CREATE TABLE "deals" (
   "product_id" uuid NULL,
   PRIMARY KEY ("id")
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "deal_sealed_by" ON "deals" ("sealed_by");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX "deal_external_id_external_id_instance" ON "deals" ("external_id", "external_id_instance");
@@ -267,17 +299,20 @@ CREATE TABLE "leads" (
   "privacy_state" bigint NOT NULL DEFAULT 0,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
-  "first_name" text NULL,
-  "last_name" text NULL,
-  "email" text NULL,
-  "phone" text NULL,
-  "company" text NULL,
-  "job_title" text NULL,
+  "first_name_sealed" bytea NULL,
+  "last_name_sealed" bytea NULL,
+  "last_name_index" bigint NULL,
+  "email_sealed" bytea NULL,
+  "email_index" bigint NULL,
+  "phone_sealed" bytea NULL,
+  "phone_index" bigint NULL,
+  "company_sealed" bytea NULL,
+  "job_title_sealed" bytea NULL,
   "country" text NULL,
   "region" text NULL,
   "status" character varying NULL DEFAULT 'NEW',
   "source" character varying NULL,
-  "notes" text NULL,
+  "notes_sealed" bytea NULL,
   "last_activity_at" timestamptz NULL,
   "created_at" timestamptz NOT NULL,
   "updated_at" timestamptz NULL,
@@ -292,6 +327,15 @@ CREATE INDEX "lead_subject_id" ON "leads" ("subject_id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX "lead_external_id_external_id_instance" ON "leads" ("external_id", "external_id_instance");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "lead_last_name_index_id" ON "leads" ("last_name_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "lead_email_index_id" ON "leads" ("email_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "lead_phone_index_id" ON "leads" ("phone_index", "id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "lead_country_id" ON "leads" ("country", "id");
@@ -317,7 +361,8 @@ CREATE INDEX "lead_converted_to_id_id" ON "leads" ("converted_to_id", "id");
 -- +goose StatementBegin
 CREATE TABLE "notes" (
   "id" uuid NOT NULL,
-  "body" text NULL,
+  "sealed_by" uuid NULL,
+  "body_sealed" bytea NULL,
   "privileged" boolean NOT NULL DEFAULT false,
   "created_at" timestamptz NOT NULL,
   "updated_at" timestamptz NULL,
@@ -327,6 +372,9 @@ CREATE TABLE "notes" (
   "author_id" uuid NULL,
   PRIMARY KEY ("id")
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "note_sealed_by" ON "notes" ("sealed_by");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "note_contact_id_id" ON "notes" ("contact_id", "id");
@@ -364,8 +412,9 @@ CREATE INDEX "product_sku_id" ON "products" ("sku", "id");
 -- +goose StatementBegin
 CREATE TABLE "tasks" (
   "id" uuid NOT NULL,
-  "title" text NULL,
-  "details" text NULL,
+  "sealed_by" uuid NULL,
+  "title_sealed" bytea NULL,
+  "details_sealed" bytea NULL,
   "priority" character varying NOT NULL DEFAULT 'NORMAL',
   "due_on" date NULL,
   "completed_at" timestamptz NULL,
@@ -375,6 +424,9 @@ CREATE TABLE "tasks" (
   "assignee_id" uuid NULL,
   PRIMARY KEY ("id")
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "task_sealed_by" ON "tasks" ("sealed_by");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "task_due_on_id" ON "tasks" ("due_on", "id");
@@ -415,11 +467,12 @@ CREATE INDEX "team_manager_id_id" ON "teams" ("manager_id", "id");
 -- +goose StatementBegin
 CREATE TABLE "tickets" (
   "id" uuid NOT NULL,
+  "sealed_by" uuid NULL,
   "number" text NULL,
   "number_instance" bigint NOT NULL DEFAULT 0,
-  "title" text NULL,
-  "description" text NULL,
-  "resolution" text NULL,
+  "title_sealed" bytea NULL,
+  "description_sealed" bytea NULL,
+  "resolution_sealed" bytea NULL,
   "status" character varying NOT NULL DEFAULT 'OPEN',
   "priority" character varying NOT NULL DEFAULT 'NORMAL',
   "channel" character varying NULL,
@@ -434,6 +487,9 @@ CREATE TABLE "tickets" (
   "assignee_id" uuid NULL,
   PRIMARY KEY ("id")
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "ticket_sealed_by" ON "tickets" ("sealed_by");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX "ticket_number_number_instance" ON "tickets" ("number", "number_instance");
@@ -469,12 +525,14 @@ CREATE TABLE "users" (
   "privacy_state" bigint NOT NULL DEFAULT 0,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
-  "name" text NULL,
-  "email" text NULL,
-  "phone" text NULL,
-  "job_title" text NULL,
-  "hired_on" date NULL,
-  "quota" bigint NULL,
+  "name_sealed" bytea NULL,
+  "name_index" bigint NULL,
+  "email_sealed" bytea NULL,
+  "email_index" bigint NULL,
+  "phone_sealed" bytea NULL,
+  "job_title_sealed" bytea NULL,
+  "hired_on_sealed" bytea NULL,
+  "quota_sealed" bytea NULL,
   "active" boolean NOT NULL DEFAULT true,
   "left_at" date NULL,
   "last_login_at" timestamptz NULL,
@@ -490,6 +548,12 @@ CREATE INDEX "user_subject_id" ON "users" ("subject_id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX "user_external_id_external_id_instance" ON "users" ("external_id", "external_id_instance");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "user_name_index_id" ON "users" ("name_index", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX "user_email_index_id" ON "users" ("email_index", "id");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "user_team_id_id" ON "users" ("team_id", "id");

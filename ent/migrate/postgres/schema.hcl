@@ -123,6 +123,10 @@ table "activities" {
     null = false
     type = uuid
   }
+  column "sealed_by" {
+    null = true
+    type = uuid
+  }
   column "type" {
     null = false
     type = varchar
@@ -139,13 +143,13 @@ table "activities" {
     null = true
     type = varchar
   }
-  column "title" {
+  column "title_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "summary" {
+  column "summary_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "created_at" {
     null = false
@@ -198,6 +202,9 @@ table "activities" {
     columns     = [column.performed_by_id]
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
+  }
+  index "activity_sealed_by" {
+    columns = [column.sealed_by]
   }
   index "activity_type_id" {
     columns = [column.type, column.id]
@@ -435,49 +442,73 @@ table "contacts" {
     type    = bigint
     default = sql("0")
   }
-  column "first_name" {
+  column "first_name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "last_name" {
+  column "last_name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "birthday" {
+  column "last_name_index" {
     null = true
-    type = date
+    type = bigint
   }
-  column "email" {
+  column "birthday_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "phone" {
+  column "email_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "mobile" {
+  column "email_index" {
     null = true
-    type = text
+    type = bigint
   }
-  column "fax" {
+  column "phone_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "street" {
+  column "phone_index" {
     null = true
-    type = text
+    type = bigint
   }
-  column "city" {
+  column "mobile_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "postal_code" {
+  column "mobile_index" {
     null = true
-    type = text
+    type = bigint
   }
-  column "state" {
+  column "fax_sealed" {
     null = true
-    type = text
+    type = bytea
+  }
+  column "street_sealed" {
+    null = true
+    type = bytea
+  }
+  column "city_sealed" {
+    null = true
+    type = bytea
+  }
+  column "city_index" {
+    null = true
+    type = bigint
+  }
+  column "postal_code_sealed" {
+    null = true
+    type = bytea
+  }
+  column "postal_code_index" {
+    null = true
+    type = bigint
+  }
+  column "state_sealed" {
+    null = true
+    type = bytea
   }
   column "country" {
     null = true
@@ -487,21 +518,21 @@ table "contacts" {
     null = true
     type = text
   }
-  column "job_title" {
+  column "job_title_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "preferred_language" {
     null = true
     type = text
   }
-  column "notes" {
+  column "notes_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "accessibility_needs" {
+  column "accessibility_needs_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "lifecycle_stage" {
     null    = true
@@ -560,6 +591,24 @@ table "contacts" {
     unique  = true
     columns = [column.external_id, column.external_id_instance]
   }
+  index "contact_last_name_index_id" {
+    columns = [column.last_name_index, column.id]
+  }
+  index "contact_email_index_id" {
+    columns = [column.email_index, column.id]
+  }
+  index "contact_phone_index_id" {
+    columns = [column.phone_index, column.id]
+  }
+  index "contact_mobile_index_id" {
+    columns = [column.mobile_index, column.id]
+  }
+  index "contact_city_index_id" {
+    columns = [column.city_index, column.id]
+  }
+  index "contact_postal_code_index_id" {
+    columns = [column.postal_code_index, column.id]
+  }
   index "contact_country_id" {
     columns = [column.country, column.id]
   }
@@ -585,6 +634,10 @@ table "deals" {
     null = false
     type = uuid
   }
+  column "sealed_by" {
+    null = true
+    type = uuid
+  }
   column "external_id" {
     null = true
     type = text
@@ -594,9 +647,9 @@ table "deals" {
     type    = bigint
     default = sql("0")
   }
-  column "name" {
+  column "name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "stage" {
     null    = false
@@ -624,9 +677,9 @@ table "deals" {
     null = true
     type = date
   }
-  column "next_step" {
+  column "next_step_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "created_at" {
     null = false
@@ -675,6 +728,9 @@ table "deals" {
     ref_columns = [table.products.column.id]
     on_delete   = SET_NULL
   }
+  index "deal_sealed_by" {
+    columns = [column.sealed_by]
+  }
   index "deal_external_id_external_id_instance" {
     unique  = true
     columns = [column.external_id, column.external_id_instance]
@@ -722,29 +778,41 @@ table "leads" {
     type    = bigint
     default = sql("0")
   }
-  column "first_name" {
+  column "first_name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "last_name" {
+  column "last_name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "email" {
+  column "last_name_index" {
     null = true
-    type = text
+    type = bigint
   }
-  column "phone" {
+  column "email_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "company" {
+  column "email_index" {
     null = true
-    type = text
+    type = bigint
   }
-  column "job_title" {
+  column "phone_sealed" {
     null = true
-    type = text
+    type = bytea
+  }
+  column "phone_index" {
+    null = true
+    type = bigint
+  }
+  column "company_sealed" {
+    null = true
+    type = bytea
+  }
+  column "job_title_sealed" {
+    null = true
+    type = bytea
   }
   column "country" {
     null = true
@@ -763,9 +831,9 @@ table "leads" {
     null = true
     type = varchar
   }
-  column "notes" {
+  column "notes_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "last_activity_at" {
     null = true
@@ -816,6 +884,15 @@ table "leads" {
     unique  = true
     columns = [column.external_id, column.external_id_instance]
   }
+  index "lead_last_name_index_id" {
+    columns = [column.last_name_index, column.id]
+  }
+  index "lead_email_index_id" {
+    columns = [column.email_index, column.id]
+  }
+  index "lead_phone_index_id" {
+    columns = [column.phone_index, column.id]
+  }
   index "lead_country_id" {
     columns = [column.country, column.id]
   }
@@ -844,9 +921,13 @@ table "notes" {
     null = false
     type = uuid
   }
-  column "body" {
+  column "sealed_by" {
     null = true
-    type = text
+    type = uuid
+  }
+  column "body_sealed" {
+    null = true
+    type = bytea
   }
   column "privileged" {
     null    = false
@@ -899,6 +980,9 @@ table "notes" {
     columns     = [column.author_id]
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
+  }
+  index "note_sealed_by" {
+    columns = [column.sealed_by]
   }
   index "note_contact_id_id" {
     columns = [column.contact_id, column.id]
@@ -975,13 +1059,17 @@ table "tasks" {
     null = false
     type = uuid
   }
-  column "title" {
+  column "sealed_by" {
     null = true
-    type = text
+    type = uuid
   }
-  column "details" {
+  column "title_sealed" {
     null = true
-    type = text
+    type = bytea
+  }
+  column "details_sealed" {
+    null = true
+    type = bytea
   }
   column "priority" {
     null    = false
@@ -1029,6 +1117,9 @@ table "tasks" {
     columns     = [column.assignee_id]
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
+  }
+  index "task_sealed_by" {
+    columns = [column.sealed_by]
   }
   index "task_due_on_id" {
     columns = [column.due_on, column.id]
@@ -1102,6 +1193,10 @@ table "tickets" {
     null = false
     type = uuid
   }
+  column "sealed_by" {
+    null = true
+    type = uuid
+  }
   column "number" {
     null = true
     type = text
@@ -1111,17 +1206,17 @@ table "tickets" {
     type    = bigint
     default = sql("0")
   }
-  column "title" {
+  column "title_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "description" {
+  column "description_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "resolution" {
+  column "resolution_sealed" {
     null = true
-    type = text
+    type = bytea
   }
   column "status" {
     null    = false
@@ -1196,6 +1291,9 @@ table "tickets" {
     ref_columns = [table.users.column.id]
     on_delete   = SET_NULL
   }
+  index "ticket_sealed_by" {
+    columns = [column.sealed_by]
+  }
   index "ticket_number_number_instance" {
     unique  = true
     columns = [column.number, column.number_instance]
@@ -1249,29 +1347,37 @@ table "users" {
     type    = bigint
     default = sql("0")
   }
-  column "name" {
+  column "name_sealed" {
     null = true
-    type = text
+    type = bytea
   }
-  column "email" {
-    null = true
-    type = text
-  }
-  column "phone" {
-    null = true
-    type = text
-  }
-  column "job_title" {
-    null = true
-    type = text
-  }
-  column "hired_on" {
-    null = true
-    type = date
-  }
-  column "quota" {
+  column "name_index" {
     null = true
     type = bigint
+  }
+  column "email_sealed" {
+    null = true
+    type = bytea
+  }
+  column "email_index" {
+    null = true
+    type = bigint
+  }
+  column "phone_sealed" {
+    null = true
+    type = bytea
+  }
+  column "job_title_sealed" {
+    null = true
+    type = bytea
+  }
+  column "hired_on_sealed" {
+    null = true
+    type = bytea
+  }
+  column "quota_sealed" {
+    null = true
+    type = bytea
   }
   column "active" {
     null    = false
@@ -1317,6 +1423,12 @@ table "users" {
   index "user_external_id_external_id_instance" {
     unique  = true
     columns = [column.external_id, column.external_id_instance]
+  }
+  index "user_name_index_id" {
+    columns = [column.name_index, column.id]
+  }
+  index "user_email_index_id" {
+    columns = [column.email_index, column.id]
   }
   index "user_team_id_id" {
     columns = [column.team_id, column.id]

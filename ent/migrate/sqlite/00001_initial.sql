@@ -53,12 +53,13 @@ CREATE INDEX `account_owner_id_id` ON `accounts` (`owner_id`, `id`);
 -- +goose StatementBegin
 CREATE TABLE `activities` (
   `id` uuid NOT NULL,
+  `sealed_by` uuid NULL,
   `type` text NOT NULL,
   `occurred_at` datetime NOT NULL,
   `duration_minutes` integer NULL,
   `direction` text NULL,
-  `title` text NULL,
-  `summary` text NULL,
+  `title_sealed` blob NULL,
+  `summary_sealed` blob NULL,
   `created_at` datetime NOT NULL,
   `contact_id` uuid NULL,
   `lead_id` uuid NULL,
@@ -72,6 +73,9 @@ CREATE TABLE `activities` (
   CONSTRAINT `activities_deals_deal_edge` FOREIGN KEY (`deal_id`) REFERENCES `deals` (`id`) ON DELETE SET NULL,
   CONSTRAINT `activities_users_performed_by_edge` FOREIGN KEY (`performed_by_id`) REFERENCES `users` (`id`) ON DELETE SET NULL
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `activity_sealed_by` ON `activities` (`sealed_by`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `activity_type_id` ON `activities` (`type`, `id`);
@@ -174,23 +178,29 @@ CREATE TABLE `contacts` (
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
-  `first_name` text NULL,
-  `last_name` text NULL,
-  `birthday` datetime NULL,
-  `email` text NULL,
-  `phone` text NULL,
-  `mobile` text NULL,
-  `fax` text NULL,
-  `street` text NULL,
-  `city` text NULL,
-  `postal_code` text NULL,
-  `state` text NULL,
+  `first_name_sealed` blob NULL,
+  `last_name_sealed` blob NULL,
+  `last_name_index` integer NULL,
+  `birthday_sealed` blob NULL,
+  `email_sealed` blob NULL,
+  `email_index` integer NULL,
+  `phone_sealed` blob NULL,
+  `phone_index` integer NULL,
+  `mobile_sealed` blob NULL,
+  `mobile_index` integer NULL,
+  `fax_sealed` blob NULL,
+  `street_sealed` blob NULL,
+  `city_sealed` blob NULL,
+  `city_index` integer NULL,
+  `postal_code_sealed` blob NULL,
+  `postal_code_index` integer NULL,
+  `state_sealed` blob NULL,
   `country` text NULL,
   `region` text NULL,
-  `job_title` text NULL,
+  `job_title_sealed` blob NULL,
   `preferred_language` text NULL,
-  `notes` text NULL,
-  `accessibility_needs` text NULL,
+  `notes_sealed` blob NULL,
+  `accessibility_needs_sealed` blob NULL,
   `lifecycle_stage` text NULL DEFAULT ('SUBSCRIBER'),
   `subscribed_at` datetime NULL,
   `last_activity_at` datetime NULL,
@@ -210,6 +220,24 @@ CREATE INDEX `contact_subject_id` ON `contacts` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX `contact_external_id_external_id_instance` ON `contacts` (`external_id`, `external_id_instance`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_last_name_index_id` ON `contacts` (`last_name_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_email_index_id` ON `contacts` (`email_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_phone_index_id` ON `contacts` (`phone_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_mobile_index_id` ON `contacts` (`mobile_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_city_index_id` ON `contacts` (`city_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `contact_postal_code_index_id` ON `contacts` (`postal_code_index`, `id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `contact_country_id` ON `contacts` (`country`, `id`);
@@ -232,16 +260,17 @@ CREATE INDEX `contact_owner_id_id` ON `contacts` (`owner_id`, `id`);
 -- +goose StatementBegin
 CREATE TABLE `deals` (
   `id` uuid NOT NULL,
+  `sealed_by` uuid NULL,
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
-  `name` text NULL,
+  `name_sealed` blob NULL,
   `stage` text NOT NULL DEFAULT ('PROSPECTING'),
   `amount` integer NULL,
   `currency` text NULL DEFAULT ('USD'),
   `probability` integer NULL,
   `expected_close_on` datetime NULL,
   `closed_at` datetime NULL,
-  `next_step` text NULL,
+  `next_step_sealed` blob NULL,
   `created_at` datetime NOT NULL,
   `updated_at` datetime NULL,
   `account_id` uuid NULL,
@@ -254,6 +283,9 @@ CREATE TABLE `deals` (
   CONSTRAINT `deals_users_owner_edge` FOREIGN KEY (`owner_id`) REFERENCES `users` (`id`) ON DELETE SET NULL,
   CONSTRAINT `deals_products_product_edge` FOREIGN KEY (`product_id`) REFERENCES `products` (`id`) ON DELETE SET NULL
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `deal_sealed_by` ON `deals` (`sealed_by`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX `deal_external_id_external_id_instance` ON `deals` (`external_id`, `external_id_instance`);
@@ -283,17 +315,20 @@ CREATE TABLE `leads` (
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
-  `first_name` text NULL,
-  `last_name` text NULL,
-  `email` text NULL,
-  `phone` text NULL,
-  `company` text NULL,
-  `job_title` text NULL,
+  `first_name_sealed` blob NULL,
+  `last_name_sealed` blob NULL,
+  `last_name_index` integer NULL,
+  `email_sealed` blob NULL,
+  `email_index` integer NULL,
+  `phone_sealed` blob NULL,
+  `phone_index` integer NULL,
+  `company_sealed` blob NULL,
+  `job_title_sealed` blob NULL,
   `country` text NULL,
   `region` text NULL,
   `status` text NULL DEFAULT ('NEW'),
   `source` text NULL,
-  `notes` text NULL,
+  `notes_sealed` blob NULL,
   `last_activity_at` datetime NULL,
   `created_at` datetime NOT NULL,
   `updated_at` datetime NULL,
@@ -311,6 +346,15 @@ CREATE INDEX `lead_subject_id` ON `leads` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX `lead_external_id_external_id_instance` ON `leads` (`external_id`, `external_id_instance`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `lead_last_name_index_id` ON `leads` (`last_name_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `lead_email_index_id` ON `leads` (`email_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `lead_phone_index_id` ON `leads` (`phone_index`, `id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `lead_country_id` ON `leads` (`country`, `id`);
@@ -336,7 +380,8 @@ CREATE INDEX `lead_converted_to_id_id` ON `leads` (`converted_to_id`, `id`);
 -- +goose StatementBegin
 CREATE TABLE `notes` (
   `id` uuid NOT NULL,
-  `body` text NULL,
+  `sealed_by` uuid NULL,
+  `body_sealed` blob NULL,
   `privileged` bool NOT NULL DEFAULT (false),
   `created_at` datetime NOT NULL,
   `updated_at` datetime NULL,
@@ -350,6 +395,9 @@ CREATE TABLE `notes` (
   CONSTRAINT `notes_deals_deal_edge` FOREIGN KEY (`deal_id`) REFERENCES `deals` (`id`) ON DELETE CASCADE,
   CONSTRAINT `notes_users_author_edge` FOREIGN KEY (`author_id`) REFERENCES `users` (`id`) ON DELETE SET NULL
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `note_sealed_by` ON `notes` (`sealed_by`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `note_contact_id_id` ON `notes` (`contact_id`, `id`);
@@ -387,8 +435,9 @@ CREATE INDEX `product_sku_id` ON `products` (`sku`, `id`);
 -- +goose StatementBegin
 CREATE TABLE `tasks` (
   `id` uuid NOT NULL,
-  `title` text NULL,
-  `details` text NULL,
+  `sealed_by` uuid NULL,
+  `title_sealed` blob NULL,
+  `details_sealed` blob NULL,
   `priority` text NOT NULL DEFAULT ('NORMAL'),
   `due_on` datetime NULL,
   `completed_at` datetime NULL,
@@ -401,6 +450,9 @@ CREATE TABLE `tasks` (
   CONSTRAINT `tasks_deals_deal_edge` FOREIGN KEY (`deal_id`) REFERENCES `deals` (`id`) ON DELETE SET NULL,
   CONSTRAINT `tasks_users_assignee_edge` FOREIGN KEY (`assignee_id`) REFERENCES `users` (`id`) ON DELETE SET NULL
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `task_sealed_by` ON `tasks` (`sealed_by`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `task_due_on_id` ON `tasks` (`due_on`, `id`);
@@ -442,11 +494,12 @@ CREATE INDEX `team_manager_id_id` ON `teams` (`manager_id`, `id`);
 -- +goose StatementBegin
 CREATE TABLE `tickets` (
   `id` uuid NOT NULL,
+  `sealed_by` uuid NULL,
   `number` text NULL,
   `number_instance` integer NOT NULL DEFAULT (0),
-  `title` text NULL,
-  `description` text NULL,
-  `resolution` text NULL,
+  `title_sealed` blob NULL,
+  `description_sealed` blob NULL,
+  `resolution_sealed` blob NULL,
   `status` text NOT NULL DEFAULT ('OPEN'),
   `priority` text NOT NULL DEFAULT ('NORMAL'),
   `channel` text NULL,
@@ -465,6 +518,9 @@ CREATE TABLE `tickets` (
   CONSTRAINT `tickets_products_product_edge` FOREIGN KEY (`product_id`) REFERENCES `products` (`id`) ON DELETE SET NULL,
   CONSTRAINT `tickets_users_assignee_edge` FOREIGN KEY (`assignee_id`) REFERENCES `users` (`id`) ON DELETE SET NULL
 );
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `ticket_sealed_by` ON `tickets` (`sealed_by`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX `ticket_number_number_instance` ON `tickets` (`number`, `number_instance`);
@@ -500,12 +556,14 @@ CREATE TABLE `users` (
   `privacy_state` integer NOT NULL DEFAULT (0),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
-  `name` text NULL,
-  `email` text NULL,
-  `phone` text NULL,
-  `job_title` text NULL,
-  `hired_on` datetime NULL,
-  `quota` integer NULL,
+  `name_sealed` blob NULL,
+  `name_index` integer NULL,
+  `email_sealed` blob NULL,
+  `email_index` integer NULL,
+  `phone_sealed` blob NULL,
+  `job_title_sealed` blob NULL,
+  `hired_on_sealed` blob NULL,
+  `quota_sealed` blob NULL,
   `active` bool NOT NULL DEFAULT (true),
   `left_at` datetime NULL,
   `last_login_at` datetime NULL,
@@ -522,6 +580,12 @@ CREATE INDEX `user_subject_id` ON `users` (`subject_id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE UNIQUE INDEX `user_external_id_external_id_instance` ON `users` (`external_id`, `external_id_instance`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `user_name_index_id` ON `users` (`name_index`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE INDEX `user_email_index_id` ON `users` (`email_index`, `id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `user_team_id_id` ON `users` (`team_id`, `id`);

@@ -24,14 +24,13 @@ var awsARN = regexp.MustCompile(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}:(key
 // openAWS names the key in every request: without it the service would unwrap with any key of the account that fits, and
 // take what somebody else wrapped.
 func openAWS(uri string, limit time.Duration) (Root, error) {
-	arn := strings.TrimPrefix(uri, awsPrefix)
-	m := awsARN.FindStringSubmatch(arn)
-	if m == nil || arn == uri {
-		return nil, errors.New("root key: the URI names no key of AWS KMS: want aws-kms://arn:aws:kms:REGION:ACCOUNT:key/ID, and credentials in the environment")
+	arn, region, err := parseAWS(uri)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(m[1]))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
 	if err != nil {
 		return nil, fmt.Errorf("root key %s: read the AWS configuration: %w", uri, err)
 	}
@@ -44,6 +43,15 @@ func openAWS(uri string, limit time.Duration) (Root, error) {
 		return nil, fmt.Errorf("root key %s: %w", uri, err)
 	}
 	return &service{uri: uri, limit: limit, aead: a, binds: true, explain: explainAWS}, nil
+}
+
+func parseAWS(uri string) (arn, region string, err error) {
+	arn = strings.TrimPrefix(uri, awsPrefix)
+	m := awsARN.FindStringSubmatch(arn)
+	if m == nil || arn == uri {
+		return "", "", errors.New("root key: the URI names no key of AWS KMS: want aws-kms://arn:aws:kms:REGION:ACCOUNT:key/ID, and credentials in the environment")
+	}
+	return arn, m[1], nil
 }
 
 func checkEndpoint(endpoint *string) error {

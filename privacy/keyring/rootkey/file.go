@@ -26,20 +26,29 @@ import (
 type file struct{ path string }
 
 func openFile(path string) (Root, error) {
-	if rest, ok := strings.CutPrefix(path, "//"); ok { // file:///etc/root.json has an empty host
-		if !strings.HasPrefix(rest, "/") {
-			return nil, errors.New("root key: a file URI has no host: write file:PATH or file:///PATH")
-		}
-		path = rest
-	}
-	if path == "" {
-		return nil, errors.New("root key: the file has no name: write file:PATH")
+	path, err := parseFile(path)
+	if err != nil {
+		return nil, err
 	}
 	f := &file{path}
 	if _, err := readKeyset(path); err != nil {
 		return nil, fmt.Errorf("root key %s: %w", f, err)
 	}
 	return f, nil
+}
+
+// parseFile is the path that stands behind file: in a URI.
+func parseFile(path string) (string, error) {
+	if rest, ok := strings.CutPrefix(path, "//"); ok { // file:///etc/root.json has an empty host
+		if !strings.HasPrefix(rest, "/") {
+			return "", errors.New("root key: a file URI has no host: write file:PATH or file:///PATH")
+		}
+		path = rest
+	}
+	if path == "" {
+		return "", errors.New("root key: the file has no name: write file:PATH")
+	}
+	return path, nil
 }
 
 func (f *file) String() string { return "file:" + f.path }

@@ -31,10 +31,40 @@ const forms = "file:PATH, hcvault://HOST[:PORT]/MOUNT/keys/NAME or aws-kms://arn
 // Open returns the root key that uri names. It looks at a file, but asks no service: Wrap and Unwrap do.
 func Open(uri string) (Root, error) { return open(uri, callLimit) }
 
+// Check says what is wrong with a URI as it is written. It looks at the text alone, and does not repeat it: a URI that is
+// none may hold a password.
+func Check(uri string) error {
+	scheme, rest, ok := strings.Cut(uri, ":")
+	var err error
+	switch {
+	case !ok:
+		return errNoScheme
+	case scheme == "file":
+		_, err = parseFile(rest)
+	case scheme == "hcvault", scheme == "hcvault+http":
+		_, err = parseVault(uri)
+	case scheme == "aws-kms":
+		_, _, err = parseAWS(uri)
+	default:
+		return unknown(scheme)
+	}
+	return err
+}
+
+var errNoScheme = fmt.Errorf("root key: the URI has no scheme: want %s", forms)
+
+// unknown is the error of a scheme that is not one of ours. What stands there may be anything, a password too.
+func unknown(scheme string) error {
+	if !schemes.MatchString(scheme) {
+		return errNoScheme
+	}
+	return fmt.Errorf("root key: unknown scheme %q: want %s", scheme, forms)
+}
+
 func open(uri string, limit time.Duration) (Root, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	if !ok {
-		return nil, fmt.Errorf("root key: the URI has no scheme: want %s", forms)
+		return nil, errNoScheme
 	}
 	switch scheme {
 	case "file":
@@ -44,10 +74,7 @@ func open(uri string, limit time.Duration) (Root, error) {
 	case "aws-kms":
 		return openAWS(uri, limit)
 	}
-	if !schemes.MatchString(scheme) { // it may be anything, a password too
-		return nil, fmt.Errorf("root key: the URI has no scheme: want %s", forms)
-	}
-	return nil, fmt.Errorf("root key: unknown scheme %q: want %s", scheme, forms)
+	return nil, unknown(scheme)
 }
 
 var schemes = regexp.MustCompile(`^[a-z][a-z0-9+-]{0,15}$`)

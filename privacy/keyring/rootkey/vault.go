@@ -32,20 +32,12 @@ type vault struct {
 }
 
 func openVault(uri string, limit time.Duration) (Root, error) {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil: // the error would quote the URI, and with it a password
-		return nil, errors.New("root key: the URI cannot be parsed: want hcvault://HOST[:PORT]/MOUNT/keys/NAME")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, errors.New("root key: a hcvault URI holds nothing but host and key: put the token in VAULT_TOKEN, a namespace in VAULT_NAMESPACE")
-	case u.Hostname() == "" || u.EscapedPath() != u.Path || !vaultPath.MatchString(u.Path):
-		return nil, errors.New("root key: the URI names no key of a transit engine: want hcvault://HOST[:PORT]/MOUNT/keys/NAME")
+	u, err := parseVault(uri)
+	if err != nil {
+		return nil, err
 	}
 	v := &vault{address: "https://" + u.Host, path: u.Path, limit: limit}
 	if u.Scheme == "hcvault+http" {
-		if !loopback(u) {
-			return nil, fmt.Errorf("root key %s: http shows the keys to the network, so it is for 127.0.0.1, [::1] and localhost only: use hcvault://", u)
-		}
 		v.address = "http://" + u.Host
 	}
 	if v.base, err = vaultTransport(); err != nil {
@@ -55,6 +47,21 @@ func openVault(uri string, limit time.Duration) (Root, error) {
 		return nil, fmt.Errorf("root key %s: %w", u, err)
 	}
 	return &service{uri: u.String(), limit: limit, aead: v, explain: v.explain}, nil
+}
+
+func parseVault(uri string) (*url.URL, error) {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil: // the error would quote the URI, and with it a password
+		return nil, errors.New("root key: the URI cannot be parsed: want hcvault://HOST[:PORT]/MOUNT/keys/NAME")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("root key: a hcvault URI holds nothing but host and key: put the token in VAULT_TOKEN, a namespace in VAULT_NAMESPACE")
+	case u.Hostname() == "" || u.EscapedPath() != u.Path || !vaultPath.MatchString(u.Path):
+		return nil, errors.New("root key: the URI names no key of a transit engine: want hcvault://HOST[:PORT]/MOUNT/keys/NAME")
+	case u.Scheme == "hcvault+http" && !loopback(u):
+		return nil, fmt.Errorf("root key %s: http shows the keys to the network, so it is for 127.0.0.1, [::1] and localhost only: use hcvault://", u)
+	}
+	return u, nil
 }
 
 var vaultPath = regexp.MustCompile(`^(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+/keys/[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)

@@ -1,0 +1,62 @@
+package detach_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/ent/detach"
+)
+
+type key struct{}
+
+func TestContextEndsWithTheRequest(t *testing.T) {
+	parent, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "x"))
+	d := detach.Context(parent)
+	if d.Value(key{}) != nil || d.Err() != nil {
+		t.Error(d.Value(key{}), d.Err())
+	}
+	cancel()
+	<-d.Done()
+	if !errors.Is(d.Err(), context.Canceled) {
+		t.Error(d.Err())
+	}
+	late, stop := context.WithTimeout(context.Background(), time.Millisecond)
+	defer stop()
+	d = detach.Context(late)
+	if at, ok := d.Deadline(); !ok || at.IsZero() {
+		t.Error("no deadline")
+	}
+	<-d.Done()
+	if !errors.Is(d.Err(), context.DeadlineExceeded) {
+		t.Error(d.Err())
+	}
+	if d := detach.Context(context.WithValue(context.Background(), key{}, "x")); d.Value(key{}) != nil || d.Done() != nil {
+		t.Error("one that never ends keeps its values")
+	}
+}
+
+// Whoever keeps the detached context does not keep the request.
+func TestContextHoldsNothing(t *testing.T) {
+	gone := make(chan struct{})
+	d := func() context.Context {
+		value := &[1 << 20]byte{}
+		runtime.AddCleanup(value, func(c chan struct{}) { close(c) }, gone)
+		parent, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, value))
+		defer cancel()
+		return detach.Context(parent)
+	}()
+	<-d.Done()
+	for range 50 {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Error("the request is still in memory")
+	runtime.KeepAlive(d)
+}

@@ -1,0 +1,180 @@
+package keyring
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/schema"
+)
+
+// Querier is a database or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// dialectOf renders the little SQL of this package for a database of Ent's dialect name.
+type dialectOf string
+
+func (d dialectOf) postgres() bool { return string(d) == dialect.Postgres }
+
+// sql numbers the parameters for PostgreSQL.
+func (d dialectOf) sql(query string) string {
+	if !d.postgres() {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range query {
+		if r == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// among is the condition that a column is one of a list of ids, given as one parameter: see list.
+func (d dialectOf) among(column string) string {
+	if d.postgres() {
+		return column + " = ANY(CAST(? AS uuid[]))"
+	}
+	return column + " IN (SELECT value FROM json_each(?))"
+}
+
+// list is the parameter of among.
+func (d dialectOf) list(ids []uuid.UUID) string {
+	open, quote, shut := "[", `"`, "]"
+	if d.postgres() {
+		open, quote, shut = "{", "", "}"
+	}
+	b := make([]byte, 0, 2+40*len(ids))
+	b = append(b, open...)
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, quote...)
+		b = append(b, id.String()...)
+		b = append(b, quote...)
+	}
+	return string(append(b, shut...))
+}
+
+// forUpdate locks the rows of a SELECT. SQLite has one writer at a time anyway.
+func (d dialectOf) forUpdate() string {
+	if d.postgres() {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// ident quotes a name of the schema.
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// migrate brings a database of this package to its version. The table of versions has a name of its own, because keys may
+// lie in the database of the data.
+func migrate(ctx context.Context, s *store.Store, what string) error {
+	name := strings.TrimSuffix(s.Dialect, "3")
+	files, err := fs.Sub(schema.FS, what+"/"+name)
+	if err != nil {
+		return err
+	}
+	d := goose.DialectSQLite3
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.Dialect == dialect.Postgres {
+		d = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	versions, err := database.NewStore(d, "keyring_"+what+"_version")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider("", s.DB, files, append(options, goose.WithStore(versions))...)
+	if err != nil {
+		return err
+	}
+	for {
+		have, want, err := p.GetVersions(ctx)
+		if err != nil {
+			return fmt.Errorf("read the version of the %s database: %w", what, err)
+		}
+		if have > want {
+			return fmt.Errorf("the %s database is at %d, the program at %d: %w", what, have, want, store.ErrNewer)
+		}
+		if have == want {
+			return nil
+		}
+		if _, err := p.Up(ctx); err != nil {
+			if now, versionErr := p.GetDBVersion(ctx); versionErr == nil && now > have {
+				continue // another process was first
+			}
+			return fmt.Errorf("set up the %s database: %w", what, err)
+		}
+	}
+}
+
+// within runs fn in a transaction.
+func within(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) error) (err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			err = errors.Join(err, undo)
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// each runs a query and hands out its rows.
+func each(ctx context.Context, db Querier, scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// pieces cuts a list into pieces a statement can take.
+func pieces[T any](list []T, size int, each func([]T) error) error {
+	for len(list) > 0 {
+		n := min(size, len(list))
+		if err := each(list[:n]); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// piece is how many rows are handled at a time: enough to be fast, few enough to hold nobody up.
+const piece = 500

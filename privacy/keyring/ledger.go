@@ -1,0 +1,62 @@
+package keyring
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// erasure is a line of the ledger: whose key was destroyed, when, and why. It names nobody but by a number that leads nowhere
+// any more (GDPR Art. 5(2): the controller shall be able to demonstrate; Art. 17).
+type erasure struct {
+	subject uuid.UUID
+	at      time.Time
+	reason  string
+}
+
+// record writes lines that are not there yet. When it returns they outlast a power failure.
+func (k *Keyring) record(ctx context.Context, list []erasure) error {
+	d := dialectOf(k.c.Ledger.Dialect)
+	err := within(ctx, k.c.Ledger.DB, func(tx *sql.Tx) error {
+		for _, e := range list {
+			if _, err := tx.ExecContext(ctx, d.sql(`INSERT INTO keyring_erasures (subject_id, at, reason) VALUES (?, ?, ?) ON CONFLICT (subject_id) DO NOTHING`),
+				e.subject.String(), e.at.UTC(), e.reason); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write to the erasure ledger: %w", err)
+	}
+	return nil
+}
+
+// erased reads the ledger behind a subject, a piece at a time.
+func (k *Keyring) erased(ctx context.Context, after uuid.UUID) ([]erasure, error) {
+	d := dialectOf(k.c.Ledger.Dialect)
+	var out []erasure
+	err := each(ctx, k.c.Ledger.DB, func(rows *sql.Rows) error {
+		var e erasure
+		if err := rows.Scan(&e.subject, &e.at, &e.reason); err != nil {
+			return err
+		}
+		out = append(out, e)
+		return nil
+	}, d.sql(`SELECT subject_id, at, reason FROM keyring_erasures WHERE subject_id > ? ORDER BY subject_id LIMIT ?`), after.String(), piece)
+	if err != nil {
+		return nil, fmt.Errorf("read the erasure ledger: %w", err)
+	}
+	return out, nil
+}
+
+// count counts the ledger's lines.
+func (k *Keyring) count(ctx context.Context) (n int64, err error) {
+	if err := k.c.Ledger.DB.QueryRowContext(ctx, `SELECT count(*) FROM keyring_erasures`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("read the erasure ledger: %w", err)
+	}
+	return n, nil
+}
