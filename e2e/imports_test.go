@@ -41,7 +41,7 @@ var rooms = []room{
 		"the way out of a broken build: it must compile when generated code does not"},
 	{"directives", nil,
 		"the vocabulary is a text"},
-	{"ent", []string{"directives/ir", "directives/policy", "directives/predicate"},
+	{"ent", []string{"ent/detach", "directives/ir", "directives/policy", "directives/predicate"},
 		"storage asks the policy package for the capability a context carries; it knows no API and no service"},
 	{"ent/detach", nil,
 		"a context without a request in it; whoever talks to a database needs it, generated code or not"},
