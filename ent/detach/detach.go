@@ -6,6 +6,7 @@ package detach
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -18,21 +19,39 @@ func Context(ctx context.Context) context.Context {
 	if _, ok := ctx.(*detached); ok {
 		return ctx
 	}
-	d := &detached{done: make(chan struct{})}
+	d := &detached{end: &end{done: make(chan struct{})}}
 	d.deadline, d.limited = ctx.Deadline()
-	// The parent knows the child until it ends itself; the child does not know the parent.
-	context.AfterFunc(ctx, func() {
-		d.err.Store(ctx.Err())
-		close(d.done)
+	// The parent knows the child's end; the child does not know the parent.
+	e := d.end
+	stop := context.AfterFunc(ctx, func() {
+		e.err.Store(ctx.Err())
+		close(e.done)
+		e.stop.Store(nil)
 	})
+	e.stop.Store(&stop)
+	if e.err.Load() != nil { // ended already: its stop leads to the parent
+		e.stop.Store(nil)
+	}
+	// A statement is over long before an import is, or a job: without this the parent would collect one end for each.
+	runtime.AddCleanup(d, func(e *end) {
+		if stop := e.stop.Load(); stop != nil {
+			(*stop)()
+		}
+	}, e)
 	return d
 }
 
 type detached struct {
 	deadline time.Time
 	limited  bool
-	done     chan struct{}
-	err      atomic.Value
+	*end
+}
+
+// end is how a context ends. Whoever waits for it holds the context, to ask it why.
+type end struct {
+	done chan struct{}
+	err  atomic.Value
+	stop atomic.Pointer[func() bool] // has the parent forget it; nil once the parent has ended
 }
 
 func (d *detached) Deadline() (time.Time, bool) { return d.deadline, d.limited }

@@ -60,3 +60,40 @@ func TestContextHoldsNothing(t *testing.T) {
 	t.Error("the request is still in memory")
 	runtime.KeepAlive(d)
 }
+
+// A parent that lives for long, such as that of an import, does not collect what its statements had.
+func TestLongLivedParentCollectsNothing(t *testing.T) {
+	parent, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	heap := func() int64 {
+		var m runtime.MemStats
+		for range 4 {
+			runtime.GC()
+			time.Sleep(10 * time.Millisecond)
+		}
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	const statements = 5_000
+	run := func() {
+		for range statements {
+			detach.Context(parent)
+		}
+	}
+	run() // the parent's map grows, and does not shrink
+	before := heap()
+	run()
+	left := int64(1 << 20)
+	for end := time.Now().Add(5 * time.Second); left > 50 && time.Now().Before(end); { // cleanups run beside
+		left = (heap() - before) / statements
+	}
+	if left > 50 {
+		t.Errorf("%d bytes are left of each statement", left)
+	}
+	d := detach.Context(parent)
+	cancel()
+	<-d.Done()
+	if !errors.Is(d.Err(), context.Canceled) {
+		t.Error(d.Err())
+	}
+}
