@@ -65,6 +65,7 @@ func sealCell(aead cipher.AEAD, ad []byte, v any) ([]byte, error) {
 var (
 	errVersion = errors.New("unknown version")
 	errLength  = errors.New("cut short")
+	errNoKey   = errors.New("its key is missing, and was not destroyed: is the keys database older than the data?")
 	errForeign = errors.New("changed, or from another place")
 )
 
@@ -93,12 +94,13 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer wipe(block) // GCM has a copy
 	return cipher.NewGCM(block)
 }
 
 // wipe overwrites a cipher with zeros. The standard library has no word for it; a cipher is a pointer to its expanded key.
-func wipe(aead cipher.AEAD) {
-	if v := reflect.ValueOf(aead); v.Kind() == reflect.Pointer && !v.IsNil() {
+func wipe(cipher any) {
+	if v := reflect.ValueOf(cipher); v.Kind() == reflect.Pointer && !v.IsNil() {
 		v.Elem().SetZero()
 	}
 }

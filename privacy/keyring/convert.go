@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -189,15 +190,11 @@ func (k *Keyring) sealAll(ctx context.Context, w *Keeper, f *ir.Field, rows []ly
 
 // ensureLiving makes sure of the keys of those who were not erased.
 func (k *Keyring) ensureLiving(ctx context.Context, w *Keeper, subjects []uuid.UUID, erased map[uuid.UUID]bool) error {
-	err := each(ctx, k.keys, func(rows *sql.Rows) error {
-		var id uuid.UUID
-		err := rows.Scan(&id)
-		erased[id] = true
-		return err
-	}, k.d.sql(`SELECT subject_id FROM keyring_keys WHERE destroyed_at IS NOT NULL AND `+k.d.among("subject_id")), k.d.list(subjects))
+	destroyed, err := k.destroyed(ctx, subjects)
 	if err != nil {
-		return unavailable("read destroyed keys", err)
+		return err
 	}
+	maps.Copy(erased, destroyed)
 	var living []uuid.UUID
 	for _, s := range subjects {
 		if !erased[s] {
@@ -273,12 +270,20 @@ func (k *Keyring) openAll(ctx context.Context, w *Keeper, f *ir.Field, rows []ly
 		return err
 	}
 	defer batch.Close()
+	destroyed, err := k.destroyed(ctx, subjects)
+	if err != nil {
+		return err
+	}
 	query := k.dd.sql(fmt.Sprintf(`UPDATE %s SET %s = ?, %s = NULL WHERE id = ?`, ident(t.Table), ident(f.Column), ident(f.SealedColumn())))
 	for _, l := range rows {
 		var v any
 		switch cell, _ := l.raw.([]byte); {
-		case batch.of(l.by) == nil:
+		case destroyed[l.by]:
 			c.Gone++
+		case batch.of(l.by) == nil: // there is no key here, but there may be one in a backup
+			batch.event(f, l.id, l.by, errNoKey)
+			c.Rejected++
+			continue
 		default:
 			plain, ok := batch.Open(nil, l.by, l.id, f, cell)
 			if !ok {

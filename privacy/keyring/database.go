@@ -1,11 +1,13 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -163,6 +165,13 @@ func each(ctx context.Context, db Querier, scan func(*sql.Rows) error, query str
 	}
 	return rows.Err()
 }
+
+// ordered sorts subjects: two transactions that insert the same ones in different order would wait for each other.
+func ordered(subjects []uuid.UUID) []uuid.UUID {
+	return slices.SortedFunc(slices.Values(subjects), compareIDs)
+}
+
+func compareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
 
 // pieces cuts a list into pieces a statement can take.
 func pieces[T any](list []T, size int, each func([]T) error) error {

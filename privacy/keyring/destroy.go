@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,10 @@ func (k *Keyring) Destroy(ctx context.Context, reason string, subjects ...policy
 			return errors.New("destroy keys: the key of rows that are about nobody is nobody's to destroy")
 		}
 	}
-	return pieces(subjects, piece, func(subjects []uuid.UUID) error {
+	if err := k.onHold(ctx, subjects); err != nil {
+		return err
+	}
+	return pieces(ordered(subjects), piece, func(subjects []uuid.UUID) error {
 		list := make([]erasure, len(subjects))
 		for i, s := range subjects {
 			list[i] = erasure{s, k.c.Now(), reason}
@@ -40,6 +44,39 @@ func (k *Keyring) Destroy(ctx context.Context, reason string, subjects ...policy
 		}
 		return k.carryOut(ctx, list)
 	})
+}
+
+// onHold refuses people of whom any record is under a legal hold: what legal claims need is not erased (GDPR Art. 17(3)(e)).
+// Nobody is erased then, so that whoever asked sees which request they have to look at. What is in the ledger already is
+// carried out whatever a restored row says.
+func (k *Keyring) onHold(ctx context.Context, subjects []uuid.UUID) error {
+	held := map[uuid.UUID]bool{}
+	for _, t := range k.c.Schema.Entities() {
+		if !t.Subject {
+			continue
+		}
+		query := k.dd.sql(fmt.Sprintf(`SELECT DISTINCT subject_id FROM %s WHERE privacy_state & %d <> 0 AND %s`, ident(t.Table), int64(policy.Held), k.dd.among("subject_id")))
+		err := pieces(subjects, piece, func(subjects []uuid.UUID) error {
+			return each(ctx, k.data, func(rows *sql.Rows) error {
+				var id uuid.UUID
+				err := rows.Scan(&id)
+				held[id] = true
+				return err
+			}, query, k.dd.list(subjects))
+		})
+		if err != nil {
+			return fmt.Errorf("look for legal holds: %w", err)
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(held))
+	for id := range held {
+		ids = append(ids, id.String())
+	}
+	slices.Sort(ids)
+	return fmt.Errorf("destroy keys of %s: %w", strings.Join(ids[:min(len(ids), 10)], ", "), ErrOnHold)
 }
 
 // carryOut does what the ledger says.
@@ -208,18 +245,11 @@ func (k *Keyring) learn(ctx context.Context, r *Replayed) error {
 			return nil
 		}
 		after = list[len(list)-1].subject
-		before, err := k.count(ctx)
+		n, err := k.recordNew(ctx, list)
 		if err != nil {
 			return err
 		}
-		if err := k.record(ctx, list); err != nil {
-			return err
-		}
-		now, err := k.count(ctx)
-		if err != nil {
-			return err
-		}
-		r.Learned += now - before
+		r.Learned += n
 	}
 }
 

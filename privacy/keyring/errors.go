@@ -19,6 +19,8 @@ var (
 	ErrTampered = errors.New("the sealed cell does not belong here, or was changed")
 	// ErrInUse says that a version of the key-encryption key still wraps something.
 	ErrInUse = errors.New("the version is in use")
+	// ErrOnHold says that a person's records are under a legal hold, which erasure has to wait for.
+	ErrOnHold = errors.New("their records are under a legal hold: nothing was destroyed")
 	// ErrHeld says that erasures have still to be carried out on what was restored.
 	ErrHeld = errors.New("erasures are being carried out again on what was restored")
 )

@@ -513,7 +513,8 @@ func (w *Keeper) reseal(ctx context.Context, t *ir.Type, where string, ids []uui
 	for _, f := range fields {
 		columns = append(columns, "t."+ident(f.Column))
 	}
-	query := w.k.dd.sql(fmt.Sprintf(`SELECT %s FROM %s AS t WHERE %s`, strings.Join(columns, ", "), ident(t.Table), w.k.dd.among(where)))
+	// Locked, because a cell that somebody else changes in between would be written back as it was.
+	query := w.k.dd.sql(fmt.Sprintf(`SELECT %s FROM %s AS t WHERE %s ORDER BY t.id%s`, strings.Join(columns, ", "), ident(t.Table), w.k.dd.among(where), w.k.dd.forUpdate()))
 	return pieces(ids, piece, func(ids []uuid.UUID) error {
 		var found []stranded
 		err := each(ctx, w.tx, func(rows *sql.Rows) error {
@@ -552,6 +553,10 @@ func (w *Keeper) turn(ctx context.Context, t *ir.Type, fields []*ir.Field, rows 
 		return err
 	}
 	defer from.Close()
+	destroyed, err := w.k.destroyed(ctx, old)
+	if err != nil {
+		return err
+	}
 	set := []string{ident(t.SealedBy()) + " = ?"}
 	for _, f := range fields {
 		set = append(set, ident(f.Column)+" = ?")
@@ -561,7 +566,10 @@ func (w *Keeper) turn(ctx context.Context, t *ir.Type, fields []*ir.Field, rows 
 		args := []any{orNull(r.about)}
 		for i, f := range fields {
 			var sealed any
-			if r.cells[i] != nil && from.of(r.by) != nil {
+			if r.cells[i] != nil && !destroyed[r.by] {
+				if from.of(r.by) == nil {
+					return fmt.Errorf("seal %s of row %s for another person: %w", f.Coordinate(), r.id, unavailable("find the key of whom it was about", errNoKey))
+				}
 				plain, ok := from.Open(nil, r.by, r.id, f, r.cells[i])
 				if !ok {
 					return fmt.Errorf("seal %s of row %s for another person: %w", f.Coordinate(), r.id, ErrTampered)

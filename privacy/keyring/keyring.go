@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Keyring, error) {
 		c.IndexBits = 32
 	}
 	k := &Keyring{c: c, keys: c.Keys.DB, d: dialectOf(c.Keys.Dialect), data: c.Data.DB, dd: dialectOf(c.Data.Dialect),
-		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits}
+		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits, seen: c.Now()}
 	for _, t := range c.Schema.Entities() {
 		for _, f := range t.Fields {
 			if f.Kind == ir.Column && f.Pii != nil { // also of those that are plain: their cells may not have moved yet
@@ -276,6 +276,22 @@ func (k *Keyring) wrapped(ctx context.Context, subjects []uuid.UUID) ([]wrappedK
 	return out, nil
 }
 
+// destroyed tells whose keys were destroyed. Who has no key and is not among them lost it: the keys database is older than the
+// data, or was tampered with. A backup may have it, so nothing that it seals is thrown away.
+func (k *Keyring) destroyed(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID]bool, error) {
+	out := map[uuid.UUID]bool{}
+	err := each(ctx, k.keys, func(rows *sql.Rows) error {
+		var id uuid.UUID
+		err := rows.Scan(&id)
+		out[id] = true
+		return err
+	}, k.d.sql(`SELECT subject_id FROM keyring_keys WHERE destroyed_at IS NOT NULL AND `+k.d.among("subject_id")), k.d.list(subjects))
+	if err != nil {
+		return nil, unavailable("read destroyed keys", err)
+	}
+	return out, nil
+}
+
 // unavailable keeps the cause of a failure to get keys behind ErrUnavailable.
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, errors.Join(ErrUnavailable, err))
@@ -367,6 +383,7 @@ func (k *Keyring) insert(ctx context.Context, subjects []uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	subjects = ordered(subjects)
 	wrapped := make([][]byte, len(subjects))
 	for i, s := range subjects {
 		key, err := newKey()

@@ -523,7 +523,7 @@ func TestBlindIndexes(t *testing.T) {
 	}
 	// Documented: one look-up among n rows meets n/2^bits strays.
 	for v, have := range seen {
-		if have < n>>10/3 || have > n>>10*3 {
+		if have < n>>10/8 || have > n>>10*3 { // of 1,024 some have few: with a third of the mean one run in nine would fail
 			t.Errorf("index %d: %d values share it, expected about %d", v, have, n>>10)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +34,29 @@ func (k *Keyring) record(ctx context.Context, list []erasure) error {
 		return fmt.Errorf("write to the erasure ledger: %w", err)
 	}
 	return nil
+}
+
+// recordNew writes those the ledger does not have, and returns how many these are. Usually it has them all: one look is enough.
+func (k *Keyring) recordNew(ctx context.Context, list []erasure) (int64, error) {
+	d := dialectOf(k.c.Ledger.Dialect)
+	subjects, has := make([]uuid.UUID, len(list)), make(map[uuid.UUID]bool, len(list))
+	for i, e := range list {
+		subjects[i] = e.subject
+	}
+	err := each(ctx, k.c.Ledger.DB, func(rows *sql.Rows) error {
+		var id uuid.UUID
+		err := rows.Scan(&id)
+		has[id] = true
+		return err
+	}, d.sql(`SELECT subject_id FROM keyring_erasures WHERE `+d.among("subject_id")), d.list(subjects))
+	if err != nil {
+		return 0, fmt.Errorf("read the erasure ledger: %w", err)
+	}
+	missing := slices.DeleteFunc(slices.Clone(list), func(e erasure) bool { return has[e.subject] })
+	if len(missing) == 0 {
+		return 0, nil
+	}
+	return int64(len(missing)), k.record(ctx, missing)
 }
 
 // erased reads the ledger behind a subject, a piece at a time.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,19 @@ func (k *Keyring) Reindex(ctx context.Context, progress Progress) (done int64, e
 			return 0, err
 		}
 	}
+	if table == "" || table == unbegun { // a run that was stopped while it waited has waited for nothing
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(k.c.Settle):
+		}
+	}
 	k.blinds.forget()
 	var types []*ir.Type
 	var total int64
-	for _, t := range k.c.Schema.Entities() {
+	entities := k.c.Schema.Entities()
+	slices.SortFunc(entities, func(a, b *ir.Type) int { return strings.Compare(a.Table, b.Table) }) // as the place is understood
+	for _, t := range entities {
 		if unindex(t) == "" {
 			continue
 		}
@@ -89,7 +99,10 @@ func (k *Keyring) reindexPlace(ctx context.Context) (version int64, table string
 	return version, table, row, done, err
 }
 
-// beginReindex makes the new key, and gives every process the time to learn of it.
+// unbegun is the table of a place before the first.
+const unbegun = "-"
+
+// beginReindex makes the new key.
 func (k *Keyring) beginReindex(ctx context.Context) (int64, error) {
 	current, err := k.blinds.current(ctx)
 	if err != nil {
@@ -99,15 +112,7 @@ func (k *Keyring) beginReindex(ctx context.Context) (int64, error) {
 	if err := k.addIndexKey(ctx, version); err != nil {
 		return 0, fmt.Errorf("make an index key: %w", err)
 	}
-	if err := k.saveJob(ctx, reindexJob, fmt.Sprintf("%d - %s", version, uuid.Nil), 0); err != nil {
-		return 0, err
-	}
-	select {
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-time.After(k.c.Settle):
-		return version, nil
-	}
+	return version, k.saveJob(ctx, reindexJob, fmt.Sprintf("%d %s %s", version, unbegun, uuid.Nil), 0)
 }
 
 func (k *Keyring) saveJob(ctx context.Context, name, place string, done int64) error {

@@ -31,6 +31,7 @@ type secrets struct {
 	mu       sync.Mutex
 	versions map[int64]*secret
 	failed   error
+	closed   bool
 	until    time.Time // when to try again
 }
 
@@ -87,6 +88,9 @@ func (s *secrets) all(ctx context.Context) ([]*secret, error) {
 
 // read loads the versions, under the lock.
 func (s *secrets) read(ctx context.Context) error {
+	if s.closed {
+		return unavailable("open the keys", errors.New("the keyring is closed"))
+	}
 	if s.failed != nil && time.Now().Before(s.until) {
 		return s.failed
 	}
@@ -131,7 +135,7 @@ func (s *secrets) wipe() {
 		clear(v.key)
 		v.fields.Range(func(_, key any) bool { clear(key.([]byte)); return true })
 	}
-	s.versions = nil
+	s.versions, s.closed = nil, true
 }
 
 // kekFor is what a key-encryption key is bound to at the root.
