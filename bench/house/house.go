@@ -29,6 +29,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/bench/bare/directed"
 	"github.com/cloakroom-crm/cloakroom/bench/bare/ent"
 	"github.com/cloakroom-crm/cloakroom/bench/bare/plain"
+	"github.com/cloakroom-crm/cloakroom/bench/data"
 	"github.com/cloakroom-crm/cloakroom/bench/floor"
 	"github.com/cloakroom-crm/cloakroom/bench/probe"
 	"github.com/cloakroom-crm/cloakroom/bench/question"
@@ -62,7 +63,7 @@ func Run(ctx context.Context, v question.Variant, database, dir string, out io.W
 	if v == question.C {
 		return cloakroom(ctx, database, dir, told)
 	}
-	h, err := bare(ctx, v, database)
+	h, err := bare(ctx, v, database+"&search_path="+data.Bare)
 	if err != nil {
 		return err
 	}
@@ -174,14 +175,17 @@ func (l *listener) Write(line []byte) (int, error) {
 	return l.next.Write(line)
 }
 
-// Prepare brings the database to Cloakroom's tables and makes dir its data directory.
-func Prepare(ctx context.Context, database, dir string) error {
+// Prepare makes dir Cloakroom's data directory and fills the database: see data.Loader.
+func Prepare(ctx context.Context, database, dir string, people int, activities, alone bool) (err error) {
 	h, err := house.Open(ctx, house.Options{Data: dir, Database: database, Log: server.NewLogger(io.Discard, server.Default())})
 	if err != nil {
 		return err
 	}
-	_, err = identity.NewDev(dir) // makes the key of the tokens
-	return errors.Join(err, h.Close())
+	defer func() { err = errors.Join(err, h.Close()) }()
+	if _, err := identity.NewDev(dir); err != nil { // makes the key of the tokens
+		return err
+	}
+	return data.Loader{Schema: h.Schema, Keys: h.Keyring}.Load(ctx, database, people, activities, alone)
 }
 
 // Token speaks for a viewer of the role.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cloakroom-crm/cloakroom/bench/data"
 	"github.com/cloakroom-crm/cloakroom/bench/house"
 	"github.com/cloakroom-crm/cloakroom/bench/load"
 	"github.com/cloakroom-crm/cloakroom/bench/question"
@@ -36,10 +35,7 @@ func Flat(ctx context.Context, o Options, sizes []int, open func() (string, func
 		defer func() { err = errors.Join(err, drop()) }()
 		dir := filepath.Join(o.Data, strconv.Itoa(people))
 		began := time.Now()
-		if err := house.Prepare(ctx, url, dir); err != nil {
-			return nil, err
-		}
-		if err := data.Load(ctx, url, people, false); err != nil {
+		if err := house.Prepare(ctx, url, dir, people, false, true); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(o.Log, "loaded %d contacts in %s\n", people, time.Since(began).Round(time.Second))

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cloakroom-crm/cloakroom/bench/data"
 	"github.com/cloakroom-crm/cloakroom/bench/house"
 	"github.com/cloakroom-crm/cloakroom/bench/load"
 	"github.com/cloakroom-crm/cloakroom/bench/question"
@@ -45,10 +44,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := time.Now()
-	if err := house.Prepare(ctx, o.Database, o.Data); err != nil {
-		return nil, err
-	}
-	if err := data.Load(ctx, o.Database, o.People, true); err != nil {
+	if err := house.Prepare(ctx, o.Database, o.Data, o.People, true, false); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(o.Log, "loaded %d contacts in %s\n", o.People, time.Since(began).Round(time.Second))
