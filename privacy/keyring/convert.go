@@ -56,7 +56,7 @@ func (k *Keyring) Convert(ctx context.Context, progress Progress) (Converted, er
 		}
 	}
 	if len(moves) > 0 {
-		if err := scrub(ctx, k.c.Data); err != nil {
+		if err := k.scrub(ctx, k.c.Data); err != nil {
 			return c, err
 		}
 	}

@@ -85,6 +85,14 @@ func (d dialectOf) forUpdate() string {
 	return ""
 }
 
+// forShare keeps the rows at t of a SELECT from being changed.
+func (d dialectOf) forShare() string {
+	if d.postgres() {
+		return " FOR SHARE OF t"
+	}
+	return ""
+}
+
 // ident quotes a name of the schema.
 func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 

@@ -113,17 +113,21 @@ func (k *Keyring) bury(ctx context.Context, list []erasure) error {
 	if err != nil {
 		return fmt.Errorf("destroy keys: %w", err)
 	}
-	return scrub(ctx, k.c.Keys)
+	return k.scrub(ctx, k.c.Keys)
 }
 
 // scrub makes SQLite forget what was overwritten: pages are cleared when they are given up (secure_delete), and the log that
 // still has them is cut to nothing. While somebody reads it the log stays until a later time.
-func scrub(ctx context.Context, s *store.Store) error {
+func (k *Keyring) scrub(ctx context.Context, s *store.Store) error {
 	if s.Dialect != dialect.SQLite {
 		return nil
 	}
-	if _, err := s.DB.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return fmt.Errorf("clear the log of the keys database: %w", err)
+	var busy, pages, moved int
+	if err := s.DB.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("clear the log of a database: %w", err)
+	}
+	if busy != 0 { // which is no error to SQLite
+		k.c.Log.WarnContext(ctx, "what was overwritten is still in the log of the database, which somebody reads: it is cut when all programs that use it have ended", "keys", s == k.c.Keys)
 	}
 	return nil
 }
@@ -132,14 +136,17 @@ func scrub(ctx context.Context, s *store.Store) error {
 func (k *Keyring) close(ctx context.Context, subjects []uuid.UUID) error {
 	list := k.dd.list(subjects)
 	return within(ctx, k.data, func(tx *sql.Tx) error {
-		for _, t := range k.c.Schema.Entities() {
-			if t.Subject {
-				query := fmt.Sprintf(`UPDATE %s SET privacy_state = privacy_state | %d WHERE %s AND privacy_state & %d = 0`,
-					ident(t.Table), int64(policy.Erasing), k.dd.among("subject_id"), int64(policy.Erasing))
-				if _, err := tx.ExecContext(ctx, k.dd.sql(query), list); err != nil {
-					return fmt.Errorf("hide %s: %w", t.Plural, err)
-				}
+		for _, t := range k.c.Schema.Entities() { // all people first: whoever is writing about one of them is waited for
+			if !t.Subject {
+				continue
 			}
+			query := fmt.Sprintf(`UPDATE %s SET privacy_state = privacy_state | %d WHERE %s AND privacy_state & %d = 0`,
+				ident(t.Table), int64(policy.Erasing), k.dd.among("subject_id"), int64(policy.Erasing))
+			if _, err := tx.ExecContext(ctx, k.dd.sql(query), list); err != nil {
+				return fmt.Errorf("hide %s: %w", t.Plural, err)
+			}
+		}
+		for _, t := range k.c.Schema.Entities() {
 			if query := unindex(t); query != "" {
 				if _, err := tx.ExecContext(ctx, k.dd.sql(query+k.dd.among(ident(t.SealedBy()))), list); err != nil {
 					return fmt.Errorf("empty the blind indexes of %s: %w", t.Plural, err)
@@ -302,6 +309,43 @@ func (k *Keyring) back(ctx context.Context, list []erasure) ([]erasure, error) {
 // followMargin is how far back Follow reads again: clocks differ, and a transaction is seen later than it began.
 const followMargin = 2 * time.Minute
 
+// lateAfter is how long after a destruction its rows are looked at again: longer than a request may take.
+const lateAfter = time.Minute
+
+// closeLate hides rows of people who were destroyed up to then, once more: those of whoever was about to write about them with a
+// key that this process or another still had, and all of them where a process ended between the keys and the data.
+func (k *Keyring) closeLate(ctx context.Context, until time.Time) error {
+	if !until.After(k.closed) {
+		return nil
+	}
+	var list []erasure
+	err := each(ctx, k.keys, func(rows *sql.Rows) error {
+		var e erasure
+		err := rows.Scan(&e.subject)
+		list = append(list, e)
+		return err
+	}, k.d.sql(`SELECT subject_id FROM keyring_keys WHERE destroyed_at > ? AND destroyed_at <= ?`), k.closed.UTC(), until.UTC())
+	if err != nil {
+		return fmt.Errorf("follow the keys database: %w", err)
+	}
+	err = pieces(list, piece, func(list []erasure) error {
+		late, err := k.back(ctx, list)
+		if err != nil || len(late) == 0 {
+			return err
+		}
+		subjects := make([]uuid.UUID, len(late))
+		for i, e := range late {
+			subjects[i] = e.subject
+		}
+		return k.close(ctx, ordered(subjects))
+	})
+	if err != nil {
+		return fmt.Errorf("hide what was written late about people who were erased: %w", err)
+	}
+	k.closed = until
+	return nil
+}
+
 // Follow learns what other processes did: keys they destroyed are wiped here, and new versions become known. A server calls it
 // every few seconds. Reads do not wait for it: whoever was erased has no rows to read.
 func (k *Keyring) Follow(ctx context.Context) error {
@@ -323,5 +367,5 @@ func (k *Keyring) Follow(ctx context.Context) error {
 	if err := errors.Join(k.seals.refresh(ctx), k.blinds.refresh(ctx)); err != nil {
 		return fmt.Errorf("follow the keys database: %w", err)
 	}
-	return k.look(ctx)
+	return errors.Join(k.closeLate(ctx, now.Add(-lateAfter)), k.look(ctx))
 }

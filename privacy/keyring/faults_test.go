@@ -257,3 +257,87 @@ func TestAClosedKeyringIsClosed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Another process still has the key and writes, or ends between keys and data: the rows are looked at again.
+func TestWhatIsWrittenLateIsHidden(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ada, eve := w.row(t, "Person", everything(1)), w.row(t, "Person", everything(2))
+		other := w.again(t)
+		if err := ensure(other, []uuid.UUID{ada}); err != nil { // it is in its cache
+			t.Fatal(err)
+		}
+		if err := w.Destroy(ctx, "request 1", ada); err != nil {
+			t.Fatal(err)
+		}
+		typ := w.schema.Type("Note")
+		note := w.row(t, "Note", map[string]any{"person": eve})
+		keyringtest.Put(t, other, w.data, keyringtest.Change{Type: typ, Row: note, Column: typ.Field("person").Column, Value: ada})
+		keyringtest.Put(t, other, w.data, keyringtest.Change{Type: typ, Row: note, Column: typ.Field("text").Column, Value: "measles"})
+		w.exec(t, `UPDATE people SET privacy_state = 0`)
+		left := func() (n int) {
+			w.scan(t, &n, fmt.Sprintf(`SELECT (SELECT count(*) FROM notes WHERE text_index IS NOT NULL) + (SELECT count(*) FROM people WHERE privacy_state & %d = 0)`, int64(policy.Erasing)))
+			return n
+		}
+		if left() != 3 {
+			t.Fatal(left())
+		}
+		now := time.Now()
+		third := w.again(t, func(c *keyring.Config) { c.Now = func() time.Time { return now } })
+		now = now.Add(2 * time.Minute)
+		if err := third.Follow(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if left() != 1 {
+			t.Error("the index of a late note, or a row, is still there", left())
+		}
+	})
+}
+
+// A note is written while its file is given to somebody else: it is sealed with the key of whom it comes to be about.
+func TestANoteBesideItsFileIsNotStranded(t *testing.T) {
+	w := open(t, "postgres")
+	ada, eve := w.row(t, "Person", everything(1)), w.row(t, "Person", everything(2))
+	file := w.row(t, "File", map[string]any{"person": ada})
+	note := uuid.Must(uuid.NewV7())
+	typ := w.schema.Type("Note")
+	tx, err := w.data.DB.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper := w.On(tx)
+	defer keeper.Close()
+	if err := keeper.Expect(ctx, typ, []uuid.UUID{note}, true, func(_ int, column string) uuid.UUID {
+		if column == typ.Field("file").Column {
+			return file
+		}
+		return uuid.Nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := w.Keys(ctx, []uuid.UUID{ada})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	cell, err := b.Seal(ada, note, typ.Field("text"), "measles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(`INSERT INTO notes (id, file_id, sealed_by, text_sealed) VALUES ($1, $2, $3, $4)`, note.String(), file.String(), ada.String(), cell); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- turnFile(w, file, eve) }()
+	time.Sleep(300 * time.Millisecond)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var by uuid.UUID
+	w.scan(t, &by, `SELECT sealed_by FROM notes WHERE id = ?`, note.String())
+	if by != eve || w.read(t, w.Keyring, "Note", "text", note) != "measles" {
+		t.Error("the note is sealed with the key of whom its file was about")
+	}
+}

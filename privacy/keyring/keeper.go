@@ -289,13 +289,14 @@ func (w *Keeper) about(ctx context.Context, t *ir.Type, key func(column string) 
 	return uuid.Nil, nil
 }
 
-// follow looks up whom rows at the end of a path's first edge lead to.
+// follow looks up whom rows at the end of a path's first edge lead to, and keeps these rows from leading to somebody else until
+// the transaction is over: whoever turned them would not see, and not seal again, what is written here.
 func (w *Keeper) follow(ctx context.Context, c chain, path ir.OwnerPath, at []uuid.UUID) error {
 	if w.people[c] == nil {
 		w.people[c] = map[uuid.UUID]uuid.UUID{}
 	}
 	n := 0
-	query := fmt.Sprintf(`SELECT t.id, %s FROM %s AS t WHERE %s`, subjectOf(path[1:], "t", &n), ident(path[0].Edge.Target.Table), w.k.dd.among("t.id"))
+	query := fmt.Sprintf(`SELECT t.id, %s FROM %s AS t WHERE %s ORDER BY t.id%s`, subjectOf(path[1:], "t", &n), ident(path[0].Edge.Target.Table), w.k.dd.among("t.id"), w.k.dd.forShare())
 	err := pieces(at, piece, func(at []uuid.UUID) error {
 		return each(ctx, w.tx, func(rows *sql.Rows) error {
 			var id uuid.UUID

@@ -58,6 +58,7 @@ type Keyring struct {
 
 	following sync.Mutex
 	seen      time.Time // up to when Follow has read
+	closed    time.Time // up to when the rows of whoever was destroyed were looked at again
 }
 
 // Open opens the keyring: it sets up the databases of keys and ledger, and makes the first keys where there are none. It does
@@ -82,7 +83,7 @@ func Open(ctx context.Context, c Config) (*Keyring, error) {
 		c.IndexBits = 32
 	}
 	k := &Keyring{c: c, keys: c.Keys.DB, d: dialectOf(c.Keys.Dialect), data: c.Data.DB, dd: dialectOf(c.Data.Dialect),
-		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits, seen: c.Now()}
+		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits, seen: c.Now(), closed: c.Now().Add(-2 * lateAfter)}
 	for _, t := range c.Schema.Entities() {
 		for _, f := range t.Fields {
 			if f.Kind == ir.Column && f.Pii != nil { // also of those that are plain: their cells may not have moved yet

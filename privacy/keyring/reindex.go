@@ -135,7 +135,7 @@ func (k *Keyring) endReindex(ctx context.Context, version int64) error {
 		return fmt.Errorf("destroy older index keys: %w", err)
 	}
 	k.blinds.forget()
-	return scrub(ctx, k.c.Keys)
+	return k.scrub(ctx, k.c.Keys)
 }
 
 // indexed is the condition that a row of a type has an index.

@@ -175,7 +175,7 @@ func (k *Keyring) Retire(ctx context.Context, version int64) error {
 		return fmt.Errorf("retire version %d: there is none", version)
 	}
 	k.seals.forget()
-	if err := scrub(ctx, k.c.Keys); err != nil {
+	if err := k.scrub(ctx, k.c.Keys); err != nil {
 		return err
 	}
 	return k.retireRoot(ctx)
