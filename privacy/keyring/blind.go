@@ -43,6 +43,9 @@ func (k *Keyring) Blind(ctx context.Context, f *ir.Field, v any) ([]int64, error
 		sum := mac.Sum(make([]byte, 0, sha256.Size))
 		out[i] = int64(binary.BigEndian.Uint64(sum) >> (64 - k.bits))
 	}
+	if k.blinds.isClosed() { // then the key may have been wiped while it was used
+		return nil, errClosed
+	}
 	return out, nil
 }
 

@@ -89,7 +89,7 @@ func (s *secrets) all(ctx context.Context) ([]*secret, error) {
 // read loads the versions, under the lock.
 func (s *secrets) read(ctx context.Context) error {
 	if s.closed {
-		return unavailable("open the keys", errors.New("the keyring is closed"))
+		return errClosed
 	}
 	if s.failed != nil && time.Now().Before(s.until) {
 		return s.failed
@@ -136,6 +136,14 @@ func (s *secrets) wipe() {
 		v.fields.Range(func(_, key any) bool { clear(key.([]byte)); return true })
 	}
 	s.versions, s.closed = nil, true
+}
+
+var errClosed = unavailable("open the keys", errors.New("the keyring is closed"))
+
+func (s *secrets) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // kekFor is what a key-encryption key is bound to at the root.
