@@ -220,6 +220,17 @@ func TestErasedOnEveryReplica(t *testing.T) {
 		if err != nil || len(r.RowErrors) != 1 || !strings.Contains(r.RowErrors[0].Reason, "erased") {
 			t.Errorf("%+v %v", r, err)
 		}
+		// Nor of what is plain, nor in records that have nothing sealed.
+		r, err = w.Bulk().Upsert(context.Background(), w.Schema().Type("Contact"), []importer.Row{{ID: id, Values: map[string]any{"region": "APAC"}}})
+		if err != nil || len(r.RowErrors) != 1 {
+			t.Errorf("%+v %v", r, err)
+		}
+		campaign := w.put(t, "Campaign", map[string]any{"name": "x", "channel": "EMAIL"})
+		r, err = w.Bulk().Upsert(context.Background(), w.Schema().Type("CampaignMember"), []importer.Row{{ID: uuid.New(), Create: true, Values: map[string]any{"campaign": campaign, "contact": id}},
+			{ID: uuid.New(), Create: true, Values: map[string]any{"campaign": campaign}}})
+		if err != nil || len(r.RowErrors) != 1 || r.Created != 1 {
+			t.Errorf("%+v %v", r, err)
+		}
 		if r := w.ask(t, as("SUPPORT_AGENT"), fmt.Sprintf(`mutation @for(purpose: SUPPORT) { createActivity(input: {type: CALL, summary: "again", contactId: %q}) { activity { id } } }`, read.EncodeID("Contact", id))); r.code() != read.CodeNotFound {
 			t.Error(r.raw)
 		}

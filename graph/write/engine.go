@@ -58,6 +58,9 @@ func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("write path: %v\n%s", v, debug.Stack())
 		}
+		if errors.Is(err, keyring.ErrUnavailable) || errors.Is(err, keyring.ErrDestroyed) { // sealing ends with the transaction
+			err = failed(err)
+		}
 	}()
 	s, err := read.SessionFrom(ctx)
 	if err != nil {

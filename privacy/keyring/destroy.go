@@ -94,7 +94,12 @@ func (k *Keyring) carryOut(ctx context.Context, list []erasure) error {
 
 // bury takes the wrapped keys away, and leaves a stone where each was: nobody makes the person a new one.
 func (k *Keyring) bury(ctx context.Context, list []erasure) error {
-	err := within(ctx, k.keys, func(tx *sql.Tx) error {
+	// When this happens here, not when it was asked for: Follow looks for what is new.
+	now, err := k.now(ctx)
+	if err != nil {
+		return fmt.Errorf("destroy keys: %w", err)
+	}
+	err = within(ctx, k.keys, func(tx *sql.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, k.d.sql(`INSERT INTO keyring_keys (subject_id, created_at, destroyed_at) VALUES (?, ?, ?)
 			ON CONFLICT (subject_id) DO UPDATE SET kek_version = NULL, wrapped = NULL, destroyed_at = excluded.destroyed_at WHERE keyring_keys.destroyed_at IS NULL`))
 		if err != nil {
@@ -102,8 +107,6 @@ func (k *Keyring) bury(ctx context.Context, list []erasure) error {
 		}
 		defer func() { _ = stmt.Close() }()
 		for _, e := range list {
-			// When this happened here, not when it was asked for: Follow looks for what is new.
-			now := k.c.Now().UTC()
 			if _, err := stmt.ExecContext(ctx, e.subject.String(), now, now); err != nil {
 				return err
 			}
@@ -306,7 +309,17 @@ func (k *Keyring) back(ctx context.Context, list []erasure) ([]erasure, error) {
 	return out, nil
 }
 
-// followMargin is how far back Follow reads again: clocks differ, and a transaction is seen later than it began.
+// now is the time by the one clock that all processes share: that of the keys database.
+func (k *Keyring) now(ctx context.Context) (time.Time, error) {
+	if !k.shared { // a file's processes are on one machine
+		return k.c.Now().UTC(), nil
+	}
+	var now time.Time
+	err := k.keys.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)
+	return now.UTC(), err
+}
+
+// followMargin is how far back Follow reads again: a transaction is seen later than it began.
 const followMargin = 2 * time.Minute
 
 // lateAfter is how long after a destruction its rows are looked at again: longer than a request may take.
@@ -351,9 +364,12 @@ func (k *Keyring) closeLate(ctx context.Context, until time.Time) error {
 func (k *Keyring) Follow(ctx context.Context) error {
 	k.following.Lock()
 	defer k.following.Unlock()
-	now := k.c.Now()
+	now, err := k.now(ctx)
+	if err != nil {
+		return fmt.Errorf("follow the keys database: %w", err)
+	}
 	var gone []uuid.UUID
-	err := each(ctx, k.keys, func(rows *sql.Rows) error {
+	err = each(ctx, k.keys, func(rows *sql.Rows) error {
 		var id uuid.UUID
 		err := rows.Scan(&id)
 		gone = append(gone, id)

@@ -341,3 +341,86 @@ func TestANoteBesideItsFileIsNotStranded(t *testing.T) {
 		t.Error("the note is sealed with the key of whom its file was about")
 	}
 }
+
+// A row whose key is missing gets no second key: its first cells would be lost when the key is restored.
+func TestNoSecondKey(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ada, bare := w.row(t, "Person", everything(1)), w.row(t, "Person", nil)
+		w.loses(t, ada)
+		w.loses(t, bare)
+		k := w.again(t)
+		person := w.schema.Type("Person")
+		if err := tryChange(k, w.data, person, ada, person.Field("name"), "Augusta"); !errors.Is(err, keyring.ErrUnavailable) {
+			t.Errorf("a row with sealed cells: %v", err)
+		}
+		if err := tryChange(k, w.data, person, bare, person.Field("name"), "Eve"); err != nil {
+			t.Errorf("a row without: %v", err)
+		}
+		if known, err := k.Knows(ctx, ada); err != nil || known {
+			t.Errorf("a second key was made: %v", err)
+		}
+		if w.read(t, k, "Person", "name", bare) != "Eve" {
+			t.Error("the first key was not made")
+		}
+	})
+}
+
+// An index that cannot be made anew keeps the older one, and its key with it, until its cell opens again.
+func TestReindexKeepsWhatDoesNotOpen(t *testing.T) {
+	w := open(t, "sqlite")
+	ada, eve := w.row(t, "Person", everything(1)), w.row(t, "Person", everything(2))
+	var cell, bad []byte
+	w.scan(t, &cell, `SELECT email_sealed FROM people WHERE id = ?`, ada.String())
+	bad = append(bad, cell...)
+	bad[len(bad)-1] ^= 1
+	w.exec(t, `UPDATE people SET email_sealed = ? WHERE id = ?`, bad, ada.String())
+	if _, err := w.Reindex(ctx, nil); !errors.Is(err, keyring.ErrTampered) {
+		t.Fatal(err)
+	}
+	email := w.schema.Type("Person").Field("email")
+	found := func(row uuid.UUID, address string) bool {
+		t.Helper()
+		all, err := w.Blind(ctx, email, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var index int64
+		w.scan(t, &index, `SELECT email_index FROM people WHERE id = ?`, row.String())
+		return slices.Contains(all, index)
+	}
+	if !found(ada, "Ada1@Example.com") || !found(eve, "Ada2@Example.com") {
+		t.Error("somebody is not found any more")
+	}
+	w.exec(t, `UPDATE people SET email_sealed = ? WHERE id = ?`, cell, ada.String())
+	if _, err := w.Reindex(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := w.Status(ctx); err != nil || len(s.Indexes) != 1 || !found(ada, "Ada1@Example.com") || !found(eve, "Ada2@Example.com") {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
+// One key that does not open keeps the others from nothing.
+func TestRewrapGoesOnPastADamagedKey(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ada, eve := w.row(t, "Person", everything(1)), w.row(t, "Person", everything(2))
+		keys := keyringtest.Store(t, w.keys)
+		if _, err := keys.DB.Exec(w.numbered(`UPDATE keyring_keys SET wrapped = ? WHERE subject_id = ?`), make([]byte, 60), ada.String()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Rotate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := w.Rewrap(ctx, nil); !errors.Is(err, keyring.ErrTampered) || n == 0 {
+			t.Errorf("%d %v", n, err)
+		}
+		k := w.again(t)
+		if w.read(t, k, "Person", "name", eve) != "Ada 2" {
+			t.Error("another one cannot be read")
+		}
+		s, err := k.Status(ctx)
+		if err != nil || s.Versions[0].Keys != 1 {
+			t.Errorf("%+v %v", s, err)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -323,35 +324,42 @@ func (b backup) restore(t testing.TB, ledger string) *world {
 // change sets a sealed field through the hook of a mutation.
 func change(t testing.TB, k *keyring.Keyring, data *store.Store, typ *ir.Type, row uuid.UUID, f *ir.Field, v any) {
 	t.Helper()
+	if err := tryChange(k, data, typ, row, f, v); err != nil {
+		t.Error(err)
+	}
+}
+
+func tryChange(k *keyring.Keyring, data *store.Store, typ *ir.Type, row uuid.UUID, f *ir.Field, v any) (err error) {
 	tx, err := data.DB.Begin()
 	if err != nil {
-		t.Error(err)
-		return
+		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
 	w := k.On(tx)
 	defer w.Close()
 	m := &mutation{typ: typ.Name, id: row, fields: map[string]any{f.Column: nil}}
 	if v != nil {
 		m.fields[f.Column] = seal.Open(v)
 	}
-	err = w.Seal(context.Background(), m)
-	if err == nil {
-		var cell any
-		if c, ok := m.fields[f.Column].(seal.Cell); ok {
-			cell = c.Bytes()
-		}
-		query := fmt.Sprintf(`UPDATE %s SET %s = ? WHERE id = ?`, typ.Table, f.Column)
-		if data.Dialect == dialect.Postgres {
-			query = fmt.Sprintf(`UPDATE %s SET %s = $1 WHERE id = $2`, typ.Table, f.Column)
-		}
-		_, err = tx.Exec(query, cell, row.String())
+	if err := w.Seal(context.Background(), m); err != nil {
+		return err
 	}
-	if err == nil {
-		err = tx.Commit()
+	var cell any
+	if c, ok := m.fields[f.Column].(seal.Cell); ok {
+		cell = c.Bytes()
 	}
-	if err != nil {
-		t.Error(err)
+	query := fmt.Sprintf(`UPDATE %s SET %s = ? WHERE id = ?`, typ.Table, f.Column)
+	if data.Dialect == dialect.Postgres {
+		query = fmt.Sprintf(`UPDATE %s SET %s = $1 WHERE id = $2`, typ.Table, f.Column)
 	}
+	if _, err := tx.Exec(query, cell, row.String()); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // mutation is an update of one row as Ent would make it. A field that is nil is cleared.

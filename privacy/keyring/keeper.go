@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -27,6 +26,7 @@ type Keeper struct {
 	batch  *Batch
 	people map[chain]map[uuid.UUID]uuid.UUID // whom the chain leads to, by the row it begins at
 	by     map[uuid.UUID]uuid.UUID           // sealed_by of stored rows that were looked up ahead
+	erased map[uuid.UUID]bool                // people among those that were looked up ahead
 	// turned are rows whose owners a mutation set, and which are about somebody else now, perhaps.
 	turned []turned
 }
@@ -54,8 +54,17 @@ func (k *Keyring) On(tx Querier) *Keeper {
 // Close gives the keys back.
 func (w *Keeper) Close() { w.batch.Close() }
 
-// keysOf makes sure of the keys of subjects.
+// keysOf makes sure of the keys of subjects: whoever has none gets one.
 func (w *Keeper) keysOf(ctx context.Context, subjects []uuid.UUID) error {
+	return w.take(ctx, subjects, w.k.Ensure)
+}
+
+// load takes the keys of subjects that there are.
+func (w *Keeper) load(ctx context.Context, subjects []uuid.UUID) error {
+	return w.take(ctx, subjects, w.k.Keys)
+}
+
+func (w *Keeper) take(ctx context.Context, subjects []uuid.UUID, get func(context.Context, []uuid.UUID) (*Batch, error)) error {
 	var missing []uuid.UUID
 	for _, s := range subjects {
 		if w.batch.entries[s] == nil {
@@ -65,7 +74,7 @@ func (w *Keeper) keysOf(ctx context.Context, subjects []uuid.UUID) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	b, err := w.k.Ensure(ctx, missing)
+	b, err := get(ctx, missing)
 	if err != nil {
 		return err
 	}
@@ -114,10 +123,13 @@ func (w *Keeper) Seal(ctx context.Context, raw ent.Mutation) error {
 			leaving = append(leaving, f)
 		}
 	}
+	id, ok := m.ID()
+	if ok && w.erased[w.by[id]] {
+		return fmt.Errorf("update %s: %w", t.Name, ErrDestroyed)
+	}
 	if len(sealed)+len(edges)+len(leaving) == 0 {
 		return nil
 	}
-	id, ok := m.ID()
 	if !ok || !m.Op().Is(ent.OpUpdateOne) {
 		return fmt.Errorf("update %s: %w", t.Plural, ErrBulk)
 	}
@@ -134,10 +146,35 @@ func (w *Keeper) Seal(ctx context.Context, raw ent.Mutation) error {
 	if err != nil {
 		return err
 	}
-	if err := w.keysOf(ctx, []uuid.UUID{subject}); err != nil {
+	if err := w.keyOfStored(ctx, t, id, subject); err != nil {
 		return err
 	}
 	return w.cells(ctx, m, id, subject, sealed)
+}
+
+// keyOfStored makes sure of the key of a stored row. A row that has sealed cells had its key: that it is missing is a loss, and a
+// second key would make it look like a row whose first cells are damaged.
+func (w *Keeper) keyOfStored(ctx context.Context, t *ir.Type, row, subject uuid.UUID) error {
+	if err := w.load(ctx, []uuid.UUID{subject}); err != nil || w.batch.entries[subject] != nil {
+		return err
+	}
+	var some []string
+	for _, f := range sealedOf(t) {
+		some = append(some, ident(f.Column)+" IS NOT NULL")
+	}
+	has := false
+	err := each(ctx, w.tx, func(rows *sql.Rows) error { return rows.Scan(&has) },
+		w.k.dd.sql(fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM %s WHERE id = ? AND (%s))`, ident(t.Table), strings.Join(some, " OR "))), row.String())
+	if err != nil {
+		return err
+	}
+	if gone, err := w.k.destroyed(ctx, []uuid.UUID{subject}); err != nil || gone[subject] || !has {
+		if err != nil {
+			return err
+		}
+		return w.keysOf(ctx, []uuid.UUID{subject}) // says so, or makes the first one
+	}
+	return unavailable(fmt.Sprintf("find the key of row %s of %s", row, t.Plural), errNoKey)
 }
 
 // touches lists the fields that a mutation sets or clears.
@@ -160,7 +197,7 @@ func touches(t *ir.Type, m ent.Mutation) ([]*ir.Field, error) {
 
 // create seals a new row. A person gets a key, whether there is something to seal or not: their other records will need it.
 func (w *Keeper) create(ctx context.Context, t *ir.Type, m mutation) error {
-	if !t.Subject && !t.HasSealed() {
+	if !t.Subject && !t.HasSealed() && len(w.erased) == 0 {
 		return nil
 	}
 	id, ok := m.ID()
@@ -174,6 +211,12 @@ func (w *Keeper) create(ctx context.Context, t *ir.Type, m mutation) error {
 	})
 	if err != nil {
 		return err
+	}
+	switch {
+	case w.erased[subject]:
+		return fmt.Errorf("create %s: %w", t.Name, ErrDestroyed)
+	case !t.Subject && !t.HasSealed():
+		return nil
 	}
 	if err := w.keysOf(ctx, []uuid.UUID{subject}); err != nil {
 		return err
@@ -370,7 +413,8 @@ func (w *Keeper) lookUp(ctx context.Context, t *ir.Type, ids []uuid.UUID) error 
 // Expect looks up ahead what the mutations of many rows will need, so that none asks for itself. Key returns the key that row
 // i sets for a column, uuid.Nil for none; ids are of the rows, which exist already unless they are new.
 func (w *Keeper) Expect(ctx context.Context, t *ir.Type, ids []uuid.UUID, created bool, key func(i int, column string) uuid.UUID) error {
-	if !t.Subject && !t.HasSealed() {
+	seals := t.Subject || t.HasSealed()
+	if !t.Personal() || !seals && !created {
 		return nil
 	}
 	subjects := map[uuid.UUID]bool{}
@@ -409,11 +453,30 @@ func (w *Keeper) Expect(ctx context.Context, t *ir.Type, ids []uuid.UUID, create
 	for s := range subjects {
 		list = append(list, s)
 	}
-	// A person who was erased has no key. Their rows will say so themselves, and not stop the others.
-	if err := pieces(list, piece, func(s []uuid.UUID) error { return w.keysOf(ctx, s) }); err != nil && !errors.Is(err, ErrDestroyed) {
-		return err
-	}
-	return nil
+	return pieces(list, piece, func(list []uuid.UUID) error {
+		gone, err := w.k.destroyed(ctx, list)
+		if err != nil {
+			return err
+		}
+		var living []uuid.UUID
+		for _, s := range list {
+			if gone[s] { // their rows will say so themselves, and not stop the others
+				if w.erased == nil {
+					w.erased = map[uuid.UUID]bool{}
+				}
+				w.erased[s] = true
+				continue
+			}
+			living = append(living, s)
+		}
+		switch {
+		case !seals:
+			return nil
+		case created:
+			return w.keysOf(ctx, living)
+		}
+		return w.load(ctx, living)
+	})
 }
 
 // Turned says that owner edges of a stored row were set, so that it may be about somebody else now. Seal says so by itself; it

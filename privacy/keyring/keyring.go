@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -32,7 +33,7 @@ type Config struct {
 	CacheBytes int
 	// IndexBits is how much of a blind index is kept, 1 to 63; default 32. See Blind.
 	IndexBits int
-	Now       func() time.Time // default time.Now
+	Now       func() time.Time // default time.Now, and the clock of the keys database where processes on several machines share it
 	Log       *slog.Logger     // security events and failures; default slog.Default()
 	// JobRows is how many rows a job handles in one transaction; default 500.
 	JobRows int
@@ -55,6 +56,7 @@ type Keyring struct {
 	held   atomic.Bool
 	moving moving
 	bits   int
+	shared bool // the clock is that of the keys database
 
 	following sync.Mutex
 	seen      time.Time // up to when Follow has read
@@ -64,6 +66,7 @@ type Keyring struct {
 // Open opens the keyring: it sets up the databases of keys and ledger, and makes the first keys where there are none. It does
 // not need the key service unless it has to make keys. With ErrLost it refuses to make keys for data that is sealed with others.
 func Open(ctx context.Context, c Config) (*Keyring, error) {
+	shared := c.Now == nil && c.Keys.Dialect == dialect.Postgres
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -83,7 +86,7 @@ func Open(ctx context.Context, c Config) (*Keyring, error) {
 		c.IndexBits = 32
 	}
 	k := &Keyring{c: c, keys: c.Keys.DB, d: dialectOf(c.Keys.Dialect), data: c.Data.DB, dd: dialectOf(c.Data.Dialect),
-		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits, seen: c.Now(), closed: c.Now().Add(-2 * lateAfter)}
+		places: map[*ir.Field][]byte{}, cache: newCache(c.CacheBytes), bits: c.IndexBits, shared: shared, seen: c.Now(), closed: c.Now().Add(-2 * lateAfter)}
 	for _, t := range c.Schema.Entities() {
 		for _, f := range t.Fields {
 			if f.Kind == ir.Column && f.Pii != nil { // also of those that are plain: their cells may not have moved yet
@@ -306,7 +309,7 @@ func (k *Keyring) unwrap(ctx context.Context, wrapped []wrappedKey, into map[uui
 	for _, w := range wrapped {
 		aead, err := k.open(ctx, w)
 		if errors.Is(err, errForeign) || errors.Is(err, errLength) {
-			k.c.Log.ErrorContext(ctx, "a wrapped key does not open and is left out", "event", "security", "kind", "data_key_rejected", "subject", w.subject.String(), "version", w.version)
+			k.rejected(ctx, w)
 			continue
 		}
 		if err != nil {
@@ -317,6 +320,11 @@ func (k *Keyring) unwrap(ctx context.Context, wrapped []wrappedKey, into map[uui
 		}
 	}
 	return nil
+}
+
+// rejected reports a wrapped key that does not open.
+func (k *Keyring) rejected(ctx context.Context, w wrappedKey) {
+	k.c.Log.ErrorContext(ctx, "a wrapped key does not open and is left out", "event", "security", "kind", "data_key_rejected", "subject", w.subject.String(), "version", w.version)
 }
 
 func (k *Keyring) open(ctx context.Context, w wrappedKey) (cipher.AEAD, error) {

@@ -55,6 +55,7 @@ func (k *Keyring) Reindex(ctx context.Context, progress Progress) (done int64, e
 		types = append(types, t)
 	}
 	progress.tell(done, total)
+	closed := 0
 	for _, t := range types {
 		if t.Table < table {
 			continue
@@ -64,19 +65,25 @@ func (k *Keyring) Reindex(ctx context.Context, progress Progress) (done int64, e
 			after = row
 		}
 		for {
-			last, n, err := k.reindex(ctx, t, after)
+			last, n, shut, err := k.reindex(ctx, t, after)
 			if err != nil {
 				return done, fmt.Errorf("index %s anew (run it again to go on): %w", t.Plural, err)
 			}
 			if n == 0 {
 				break
 			}
-			after, done = last, done+n
+			after, done, closed = last, done+n, closed+shut
 			if err := k.saveJob(ctx, reindexJob, fmt.Sprintf("%d %s %s", version, t.Table, after), done); err != nil {
 				return done, err
 			}
 			progress.tell(done, total)
 		}
+	}
+	if closed > 0 { // they are found by the older key alone
+		if err := k.saveJob(ctx, reindexJob, fmt.Sprintf("%d %s %s", version, unbegun, uuid.Nil), 0); err != nil {
+			return done, err
+		}
+		return done, fmt.Errorf("%d values do not open, so the older index key stays: see the log, restore their keys or clear them, and run it again: %w", closed, ErrTampered)
 	}
 	return done, k.endReindex(ctx, version)
 }
@@ -150,7 +157,7 @@ func indexed(t *ir.Type) string {
 }
 
 // reindex indexes some rows anew, behind a row.
-func (k *Keyring) reindex(ctx context.Context, t *ir.Type, after uuid.UUID) (last uuid.UUID, n int64, err error) {
+func (k *Keyring) reindex(ctx context.Context, t *ir.Type, after uuid.UUID) (last uuid.UUID, n int64, closed int, err error) {
 	var fields []*ir.Field
 	columns := []string{"id", ident(t.SealedBy())}
 	for _, f := range t.Fields {
@@ -161,6 +168,7 @@ func (k *Keyring) reindex(ctx context.Context, t *ir.Type, after uuid.UUID) (las
 	}
 	query := fmt.Sprintf(`SELECT %s FROM %s WHERE %s AND id > ? ORDER BY id LIMIT %d%s`, strings.Join(columns, ", "), ident(t.Table), indexed(t), k.c.JobRows, k.dd.forUpdate())
 	err = within(ctx, k.data, func(tx *sql.Tx) error {
+		closed = 0
 		var rows []stranded
 		err := each(ctx, tx, func(r *sql.Rows) error {
 			s := stranded{cells: make([][]byte, len(fields))}
@@ -189,45 +197,61 @@ func (k *Keyring) reindex(ctx context.Context, t *ir.Type, after uuid.UUID) (las
 			return err
 		}
 		defer batch.Close()
+		gone, err := k.destroyed(ctx, subjects)
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
-			if err := k.indexRow(ctx, tx, batch, fields, r); err != nil {
+			shut, err := k.indexRow(ctx, tx, batch, fields, r, gone[r.by])
+			if err != nil {
 				return err
 			}
+			closed += shut
 		}
 		return nil
 	})
-	return last, n, err
+	return last, n, closed, err
 }
 
-// indexRow writes the indexes of a row. A cell that does not open has none.
-func (k *Keyring) indexRow(ctx context.Context, tx *sql.Tx, batch *Batch, fields []*ir.Field, r stranded) error {
+// indexRow writes the indexes of a row. Whoever was erased has none. A cell that does not open although it should keeps the one it
+// has: it may open again when its key is restored.
+func (k *Keyring) indexRow(ctx context.Context, tx *sql.Tx, batch *Batch, fields []*ir.Field, r stranded, gone bool) (closed int, err error) {
 	var set []string
 	var args []any
 	for i, f := range fields {
 		var index any
-		if r.cells[i] != nil {
-			if plain, ok := batch.Open(nil, r.by, r.id, f, r.cells[i]); ok {
-				v, err := format.PlainValue(plain)
-				clear(plain)
+		if r.cells[i] != nil && !gone {
+			plain, ok := batch.Open(nil, r.by, r.id, f, r.cells[i])
+			if !ok {
+				if batch.of(r.by) == nil {
+					batch.event(f, r.id, r.by, errNoKey)
+				}
+				closed++
+				continue
+			}
+			v, err := format.PlainValue(plain)
+			clear(plain)
+			if err != nil {
+				return 0, fmt.Errorf("row %s: %w", r.id, err)
+			}
+			all, err := k.Blind(ctx, f, v)
+			if err != nil {
+				return 0, err
+			}
+			index = all[0]
+			if f.Unique {
+				instance, err := k.instance(ctx, tx, f, r.id, all[0])
 				if err != nil {
-					return fmt.Errorf("row %s: %w", r.id, err)
+					return 0, err
 				}
-				all, err := k.Blind(ctx, f, v)
-				if err != nil {
-					return err
-				}
-				index = all[0]
-				if f.Unique {
-					instance, err := k.instance(ctx, tx, f, r.id, all[0])
-					if err != nil {
-						return err
-					}
-					set, args = append(set, ident(f.InstanceColumn())+" = ?"), append(args, instance)
-				}
+				set, args = append(set, ident(f.InstanceColumn())+" = ?"), append(args, instance)
 			}
 		}
 		set, args = append(set, ident(f.IndexColumn())+" = ?"), append(args, index)
 	}
-	_, err := tx.ExecContext(ctx, k.dd.sql(fmt.Sprintf(`UPDATE %s SET %s WHERE id = ?`, ident(fields[0].Owner.Table), strings.Join(set, ", "))), append(args, r.id.String())...)
-	return err
+	if set == nil {
+		return closed, nil
+	}
+	_, err = tx.ExecContext(ctx, k.dd.sql(fmt.Sprintf(`UPDATE %s SET %s WHERE id = ?`, ident(fields[0].Owner.Table), strings.Join(set, ", "))), append(args, r.id.String())...)
+	return closed, err
 }

@@ -63,23 +63,31 @@ func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, er
 	if err := k.rewrapIndexKeys(ctx, current); err != nil {
 		return 0, err
 	}
+	var after uuid.UUID
+	var shut int64
 	for {
-		list, err := k.older(ctx, current.version)
+		list, err := k.older(ctx, current.version, after)
 		if err != nil {
 			return done, err
 		}
 		if len(list) == 0 {
-			return done, nil
+			break
 		}
-		if err := k.rewrap(ctx, current, list); err != nil {
+		n, err := k.rewrap(ctx, current, list)
+		if err != nil {
 			return done, fmt.Errorf("wrap data keys with version %d (run it again to go on): %w", current.version, err)
 		}
-		done += int64(len(list))
-		progress.tell(done, total)
+		after = list[len(list)-1].subject
+		done, shut = done+n, shut+int64(len(list))-n
+		progress.tell(done+shut, total)
 	}
+	if shut > 0 {
+		return done, fmt.Errorf("%d data keys do not open and are as they were, see the log: restore them from a backup of the keys database: %w", shut, ErrTampered)
+	}
+	return done, nil
 }
 
-func (k *Keyring) older(ctx context.Context, version int64) ([]wrappedKey, error) {
+func (k *Keyring) older(ctx context.Context, version int64, after uuid.UUID) ([]wrappedKey, error) {
 	var out []wrappedKey
 	err := each(ctx, k.keys, func(rows *sql.Rows) error {
 		var w wrappedKey
@@ -88,32 +96,34 @@ func (k *Keyring) older(ctx context.Context, version int64) ([]wrappedKey, error
 		}
 		out = append(out, w)
 		return nil
-	}, k.d.sql(`SELECT subject_id, kek_version, wrapped FROM keyring_keys WHERE kek_version < ? ORDER BY kek_version, subject_id LIMIT ?`), version, 4*k.c.JobRows) // keys are small
+	}, k.d.sql(`SELECT subject_id, kek_version, wrapped FROM keyring_keys WHERE kek_version < ? AND subject_id > ? ORDER BY subject_id LIMIT ?`), version, after.String(), 4*k.c.JobRows) // keys are small
 	if err != nil {
 		return nil, fmt.Errorf("read data keys: %w", err)
 	}
 	return out, nil
 }
 
-func (k *Keyring) rewrap(ctx context.Context, current *secret, list []wrappedKey) error {
-	ids, wrapped := make([]uuid.UUID, len(list)), make([][]byte, len(list))
-	for i, w := range list {
+// rewrap wraps keys anew, and returns how many. One that does not open is left as it is, and is a security event.
+func (k *Keyring) rewrap(ctx context.Context, current *secret, list []wrappedKey) (int64, error) {
+	ids, wrapped := make([]uuid.UUID, 0, len(list)), make([][]byte, 0, len(list))
+	for _, w := range list {
 		kek, err := k.seals.version(ctx, w.version)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		key, err := unwrapKey(kek.aead, w.wrapped, dataKeyFor(w.subject))
 		if err != nil {
-			return fmt.Errorf("key of subject %s: %w", w.subject, err)
+			k.rejected(ctx, w)
+			continue
 		}
-		ids[i] = w.subject
-		wrapped[i], err = wrapKey(current.aead, key, dataKeyFor(w.subject))
+		again, err := wrapKey(current.aead, key, dataKeyFor(w.subject))
 		clear(key)
 		if err != nil {
-			return err
+			return 0, err
 		}
+		ids, wrapped = append(ids, w.subject), append(wrapped, again)
 	}
-	return within(ctx, k.keys, func(tx *sql.Tx) error {
+	return int64(len(ids)), within(ctx, k.keys, func(tx *sql.Tx) error {
 		// A key that was destroyed in between has no version, and stays destroyed.
 		if k.d.postgres() {
 			_, err := tx.ExecContext(ctx, `UPDATE keyring_keys AS k SET kek_version = $1, wrapped = n.wrapped

@@ -25,6 +25,7 @@ const (
 	followLimit = 12 * time.Second
 	retryMax    = 30 * time.Second
 	tellEvery   = 5 * time.Second
+	replayEvery = time.Hour // what a process began to erase and did not end, another one ends
 )
 
 // Tend does what a server does beside answering, until ctx ends. It carries out again what a restored backup brought back:
@@ -36,7 +37,7 @@ func (h *House) Tend(ctx context.Context) {
 	both.Wait()
 }
 
-// replay tries until it succeeds: there is no other way on, and the cause may pass.
+// replay tries until it succeeds: there is no other way on, and the cause may pass. Then it looks again now and then.
 func (h *House) replay(ctx context.Context) {
 	failures := changes{log: h.log, bad: "erasures cannot be carried out again on restored data: nothing is answered until they are", good: "erasures can be carried out again on restored data"}
 	for wait := time.Second; ; wait = min(2*wait, retryMax) {
@@ -54,7 +55,7 @@ func (h *House) replay(ctx context.Context) {
 		failures.tell(ctx, err)
 		if err == nil {
 			h.log.InfoContext(ctx, "erasures have been compared with what is there", "erasures", r.Erasures, "carried_out_again", r.Again, "learned", r.Learned)
-			return
+			wait = replayEvery
 		}
 		select {
 		case <-ctx.Done():
