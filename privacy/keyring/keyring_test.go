@@ -381,6 +381,7 @@ func TestTheLedgerLearns(t *testing.T) {
 func TestRotateRewrapRetire(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ada := w.row(t, "Person", everything(1))
+		nobodys := w.row(t, "Note", map[string]any{"text": "the door squeaks"})
 		if err := w.Retire(ctx, 1); !errors.Is(err, keyring.ErrInUse) {
 			t.Errorf("the newest version: %v", err)
 		}
@@ -403,7 +404,7 @@ func TestRotateRewrapRetire(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, k := range map[string]*keyring.Keyring{"this process": w.Keyring, "another process": other, "a new process": w.again(t)} {
-			if w.read(t, k, "Person", "name", ada) != "Ada 1" || w.read(t, k, "Person", "name", eve) != "Ada 2" {
+			if w.read(t, k, "Person", "name", ada) != "Ada 1" || w.read(t, k, "Person", "name", eve) != "Ada 2" || w.read(t, k, "Note", "text", nobodys) == nil {
 				t.Errorf("%s does not read any more", name)
 			}
 			// Who still believes in the old version makes a key all the same.

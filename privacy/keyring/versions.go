@@ -63,7 +63,7 @@ func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, er
 	if err := k.rewrapIndexKeys(ctx, current); err != nil {
 		return 0, err
 	}
-	var after uuid.UUID
+	var after *uuid.UUID // the key of rows that are about nobody is the first: no id comes before it
 	var shut int64
 	for {
 		list, err := k.older(ctx, current.version, after)
@@ -77,7 +77,7 @@ func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, er
 		if err != nil {
 			return done, fmt.Errorf("wrap data keys with version %d (run it again to go on): %w", current.version, err)
 		}
-		after = list[len(list)-1].subject
+		after = &list[len(list)-1].subject
 		done, shut = done+n, shut+int64(len(list))-n
 		progress.tell(done+shut, total)
 	}
@@ -87,7 +87,11 @@ func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, er
 	return done, nil
 }
 
-func (k *Keyring) older(ctx context.Context, version int64, after uuid.UUID) ([]wrappedKey, error) {
+func (k *Keyring) older(ctx context.Context, version int64, after *uuid.UUID) ([]wrappedKey, error) {
+	beyond, args := "", []any{version}
+	if after != nil {
+		beyond, args = " AND subject_id > ?", append(args, after.String())
+	}
 	var out []wrappedKey
 	err := each(ctx, k.keys, func(rows *sql.Rows) error {
 		var w wrappedKey
@@ -96,7 +100,7 @@ func (k *Keyring) older(ctx context.Context, version int64, after uuid.UUID) ([]
 		}
 		out = append(out, w)
 		return nil
-	}, k.d.sql(`SELECT subject_id, kek_version, wrapped FROM keyring_keys WHERE kek_version < ? AND subject_id > ? ORDER BY subject_id LIMIT ?`), version, after.String(), 4*k.c.JobRows) // keys are small
+	}, k.d.sql(`SELECT subject_id, kek_version, wrapped FROM keyring_keys WHERE kek_version < ?`+beyond+` ORDER BY subject_id LIMIT ?`), append(args, 4*k.c.JobRows)...) // keys are small
 	if err != nil {
 		return nil, fmt.Errorf("read data keys: %w", err)
 	}
