@@ -28,6 +28,7 @@ type Converted struct {
 // stopped at any point and run again. Reads and writes go on beside it.
 func (k *Keyring) Convert(ctx context.Context, progress Progress) (Converted, error) {
 	var c Converted
+	k.moving.again()
 	if err := k.look(ctx); err != nil {
 		return c, err
 	}

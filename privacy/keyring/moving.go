@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
@@ -26,7 +28,7 @@ type moving struct {
 	mu     sync.RWMutex
 	fields map[*ir.Field]bool
 	epoch  uint64
-	looked bool
+	looked time.Time // at all fields
 }
 
 // has reports whether values of f may still be in its other column.
@@ -54,10 +56,17 @@ func (m *moving) list() []Move {
 func (m *moving) set(fields map[*ir.Field]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.looked || len(fields) != len(m.fields) {
+	if !maps.Equal(fields, m.fields) {
 		m.epoch++
 	}
-	m.fields, m.looked = fields, true
+	m.fields = fields
+}
+
+// again has the next look be at all fields.
+func (m *moving) again() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looked = time.Time{}
 }
 
 // Moving reports whether values of f may still be in the column of its other storage.
@@ -70,11 +79,19 @@ func (k *Keyring) Epoch() uint64 {
 	return k.moving.epoch
 }
 
-// look finds what is moving. A field that has moved does so once: after the first time only those on the way are looked at.
+// lookAtAll is how often fields are looked at that are not known to move: while servers are replaced one by one, an older one
+// still writes to the column it knows.
+const lookAtAll = 3 * time.Minute
+
+// look finds what is moving. Fields that are known to move are looked at every time, all of them now and then.
 func (k *Keyring) look(ctx context.Context) error {
-	k.moving.mu.RLock()
-	looked, was := k.moving.looked, k.moving.fields
-	k.moving.mu.RUnlock()
+	k.moving.mu.Lock()
+	was, now := k.moving.fields, time.Now()
+	looked := now.Sub(k.moving.looked) < lookAtAll
+	if !looked {
+		k.moving.looked = now
+	}
+	k.moving.mu.Unlock()
 	if looked && len(was) == 0 {
 		return nil
 	}

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
 // Rotator is a root key that rotates by our hand, such as a file. Key services rotate by theirs.
 type Rotator interface {
 	// Rotate adds a new root key; what the old ones wrapped stays readable.
 	Rotate() error
-	// Retire removes all but the newest.
-	Retire() error
+	// Retire removes all but the newest, unless check finds something that the newest alone does not open.
+	Retire(check func(rootkey.Opens) error) error
 }
 
 // Rotate makes a new version of the key-encryption key, and with a Rotator a new root key. New data keys are wrapped with it;
@@ -185,14 +187,17 @@ func (k *Keyring) Retire(ctx context.Context, version int64) error {
 	if err != nil {
 		return fmt.Errorf("retire version %d: %w", version, err)
 	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return fmt.Errorf("retire version %d: there is none", version)
-	}
 	k.seals.forget()
 	if err := k.scrub(ctx, k.c.Keys); err != nil {
 		return err
 	}
-	return k.retireRoot(ctx)
+	if err := k.retireRoot(ctx); err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err == nil && n == 0 { // said last: an earlier run may have ended in between
+		return fmt.Errorf("retire version %d: there is none", version)
+	}
+	return nil
 }
 
 // retireRoot wraps the versions that are left with the newest root key, and removes the others from a Rotator.
@@ -201,14 +206,7 @@ func (k *Keyring) retireRoot(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	wrapped := map[int64][]byte{}
-	err := each(ctx, k.keys, func(rows *sql.Rows) error {
-		var v int64
-		var w []byte
-		err := rows.Scan(&v, &w)
-		wrapped[v] = w
-		return err
-	}, `SELECT version, wrapped FROM keyring_keks`)
+	wrapped, err := k.wrappedKEKs(ctx)
 	if err != nil {
 		return err
 	}
@@ -226,10 +224,39 @@ func (k *Keyring) retireRoot(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.Retire(); err != nil {
+	err = r.Retire(func(open rootkey.Opens) error {
+		wrapped, err := k.wrappedKEKs(ctx)
+		if err != nil {
+			return err
+		}
+		for v, w := range wrapped {
+			key, err := open(w, kekFor(v))
+			clear(key)
+			if err != nil {
+				return fmt.Errorf("version %d is not wrapped with the newest root key: somebody else rotated at the same time: run it again", v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("remove older root keys: %w", err)
 	}
 	return nil
+}
+
+func (k *Keyring) wrappedKEKs(ctx context.Context) (map[int64][]byte, error) {
+	wrapped := map[int64][]byte{}
+	err := each(ctx, k.keys, func(rows *sql.Rows) error {
+		var v int64
+		var w []byte
+		err := rows.Scan(&v, &w)
+		wrapped[v] = w
+		return err
+	}, `SELECT version, wrapped FROM keyring_keks`)
+	if err != nil {
+		return nil, fmt.Errorf("read the keys database: %w", err)
+	}
+	return wrapped, nil
 }
 
 // Status is the state of the keyring, without secrets.

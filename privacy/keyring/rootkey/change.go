@@ -32,10 +32,29 @@ func Rotate(path string) error {
 	return nil
 }
 
-// Retire deletes all keys of the file but the newest. The caller has made sure that everything is wrapped anew: what the
-// deleted keys wrapped cannot be read any more. Backups of the file keep them.
-func Retire(path string) error {
-	if err := change(path, keepPrimary, os.Rename); err != nil {
+// Opens decrypts what a root key wrapped.
+type Opens func(wrapped, ad []byte) ([]byte, error)
+
+// Retire deletes all keys of the file but the newest. What the deleted keys wrapped cannot be read any more, so the caller has
+// wrapped everything anew, and check sees with the newest key alone that this is so: while it looks nobody rotates, and when it
+// fails nothing is deleted. Backups of the file keep the old keys.
+func Retire(path string, check func(Opens) error) error {
+	retire := func(m *keyset.Manager, h *keyset.Handle) (bool, error) {
+		changed, err := keepPrimary(m, h)
+		if err != nil {
+			return false, err
+		}
+		left, err := m.Handle()
+		if err != nil {
+			return false, err
+		}
+		a, err := aead.New(left)
+		if err != nil {
+			return false, err
+		}
+		return changed, check(a.Decrypt)
+	}
+	if err := change(path, retire, os.Rename); err != nil {
 		return fmt.Errorf("retire old keys of root key file:%s: %w", path, err)
 	}
 	return nil

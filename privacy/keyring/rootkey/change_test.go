@@ -98,8 +98,17 @@ func TestRotateAndRetire(t *testing.T) {
 	if n := keys(t, path); n != 3 {
 		t.Errorf("%d keys after two rotations, want 3", n)
 	}
-	must(t, Retire(path))
-	must(t, Retire(path)) // nothing left to do
+	refused := errors.New("something is still wrapped with an older key")
+	if err := Retire(path, func(open Opens) error {
+		if _, err := open(first, []byte("ad")); err == nil {
+			t.Error("an older key is asked")
+		}
+		return refused
+	}); !errors.Is(err, refused) {
+		t.Error(err)
+	}
+	must(t, retireAll(path))
+	must(t, retireAll(path)) // nothing left to do
 	mustUnwrap(t, root, third)
 	for _, w := range [][]byte{first, second} {
 		if _, err := root.Unwrap(t.Context(), w, ad); !errors.Is(err, ErrWrongKey) {
@@ -189,7 +198,7 @@ func TestLeftover(t *testing.T) {
 		"a second name of it":     func(t *testing.T, path string) { must(t, os.Link(path, leftover(path))) },
 		"a link to another place": func(t *testing.T, path string) { must(t, os.Symlink("/dev/null", leftover(path))) },
 	} {
-		for what, change := range map[string]func(string) error{"rotate": Rotate, "retire": Retire} {
+		for what, change := range map[string]func(string) error{"rotate": Rotate, "retire": retireAll} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				path := newFile(t)
 				wrapped := mustWrap(t, mustOpen(t, "file:"+path))
@@ -295,3 +304,6 @@ func wantFiles(t *testing.T, path string, want ...string) {
 		}
 	}
 }
+
+// retireAll is Retire for whoever has made sure already.
+func retireAll(path string) error { return Retire(path, func(Opens) error { return nil }) }

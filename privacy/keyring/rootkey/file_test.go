@@ -58,7 +58,7 @@ func TestFileRefuses(t *testing.T) {
 			_, openErr := Open("file:" + path)
 			_, wrapErr := root.Wrap(t.Context(), kek, ad)
 			_, unwrapErr := root.Unwrap(t.Context(), wrapped, ad)
-			for what, err := range map[string]error{"open": openErr, "wrap": wrapErr, "unwrap": unwrapErr, "rotate": Rotate(path), "retire": Retire(path)} {
+			for what, err := range map[string]error{"open": openErr, "wrap": wrapErr, "unwrap": unwrapErr, "rotate": Rotate(path), "retire": retireAll(path)} {
 				if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "file:"+path) {
 					t.Errorf("%s: %v, want %v with %q", what, err, c.want, c.text)
 					continue

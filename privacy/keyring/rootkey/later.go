@@ -57,7 +57,9 @@ func (l *later) String() string {
 func (l *later) Rotate() error { return l.inFile(Rotate) }
 
 // Retire removes the older root keys where that is ours to do.
-func (l *later) Retire() error { return l.inFile(Retire) }
+func (l *later) Retire(check func(Opens) error) error {
+	return l.inFile(func(path string) error { return Retire(path, check) })
+}
 
 func (l *later) inFile(do func(path string) error) error {
 	root, err := l.open()
