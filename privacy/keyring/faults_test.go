@@ -424,3 +424,24 @@ func TestRewrapGoesOnPastADamagedKey(t *testing.T) {
 		}
 	})
 }
+
+// A version that the root key does not open takes nothing away from those who are wrapped with another.
+func TestADamagedVersionHarmsNoOther(t *testing.T) {
+	w := open(t, "sqlite")
+	ada := w.row(t, "Person", everything(1))
+	if _, err := w.Rotate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eve := w.row(t, "Person", everything(2))
+	keys := keyringtest.Store(t, w.keys)
+	if _, err := keys.DB.Exec(`UPDATE keyring_keks SET wrapped = (SELECT wrapped FROM keyring_keks WHERE version = 2) WHERE version = 1`); err != nil {
+		t.Fatal(err)
+	}
+	k := w.again(t)
+	if _, err := k.Keys(ctx, []uuid.UUID{ada}); !errors.Is(err, keyring.ErrUnavailable) {
+		t.Errorf("keys of the damaged version: %v", err)
+	}
+	if _, err := k.Keys(ctx, []uuid.UUID{eve}); err != nil {
+		t.Errorf("keys of the other version: %v", err)
+	}
+}

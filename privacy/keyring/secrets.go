@@ -13,12 +13,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
 // secret is one version of a key-encryption key or of an index key.
 type secret struct {
 	version int64
 	wrapped []byte      // as stored: what did not change is not opened again
+	err     error       // why this version cannot be used; it is tried again
 	aead    cipher.AEAD // of a key-encryption key
 	key     []byte      // of an index key
 	fields  sync.Map    // the keys derived from an index key, by *ir.Field
@@ -43,13 +46,13 @@ func (s *secrets) version(ctx context.Context, v int64) (*secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found := s.versions[v]; found != nil {
-		return found, nil
+		return found.usable()
 	}
 	if err := s.read(ctx); err != nil {
 		return nil, err
 	}
 	if found := s.versions[v]; found != nil {
-		return found, nil
+		return found.usable()
 	}
 	return nil, unavailable(fmt.Sprintf("version %d of %s", v, s.table), errors.New("it was retired, or the keys database is not the one the keys were made in"))
 }
@@ -60,7 +63,15 @@ func (s *secrets) current(ctx context.Context) (*secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all[0], nil
+	return all[0].usable()
+}
+
+// usable returns the version unless the root key does not open it.
+func (s *secret) usable() (*secret, error) {
+	if s.err != nil {
+		return nil, unavailable("open the keys", s.err)
+	}
+	return s, nil
 }
 
 // all returns every version, the latest first.
@@ -175,7 +186,12 @@ func (k *Keyring) loadKEKs(ctx context.Context, old, known map[int64]*secret) er
 		}
 		key, err := k.c.Root.Unwrap(ctx, w, kekFor(v))
 		if err != nil {
-			return fmt.Errorf("unwrap version %d of the key-encryption key with %s: %w", v, k.c.Root, err)
+			err = fmt.Errorf("unwrap version %d of the key-encryption key with %s: %w", v, k.c.Root, err)
+			if !errors.Is(err, rootkey.ErrWrongKey) {
+				return err
+			}
+			known[v] = &secret{version: v, err: err} // what the others wrap is still read
+			continue
 		}
 		aead, err := newAEAD(key)
 		if err != nil {
