@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
@@ -8,6 +10,16 @@ import (
 
 // NewID returns a fresh UUIDv7 (RFC 9562 §5.7): ordered by time of creation, so indexes grow at one end.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// NewInstance tells a row from others that share the value of a @unique field, see ir.Field.InstanceColumn. It is random, so that
+// nothing needs to be counted: two rows of one instance are as likely as two equal UUIDs of half the length.
+func NewInstance() (int64, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(b[:])>>1 | 1), nil
+}
 
 // Now is the default of a DateTime field: the time of writing in UTC, in microseconds, the precision PostgreSQL keeps.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -9,6 +9,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 
 	"github.com/cloakroom-crm/cloakroom/ent/migrate"
@@ -24,7 +25,7 @@ func (s *Store) Migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.migrateFrom(ctx, files)
+	return s.MigrateFrom(ctx, files, goose.DefaultTablename)
 }
 
 // Version is the migration the database is at, and the one this program is made for. It reads only.
@@ -39,7 +40,7 @@ func (s *Store) Version(ctx context.Context) (have, want int64, err error) {
 		return 0, 0, fmt.Errorf("read version: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	p, err := provider(s.Dialect, db, files)
+	p, err := provider(s.Dialect, db, files, goose.DefaultTablename)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read version: %w", err)
 	}
@@ -49,13 +50,15 @@ func (s *Store) Version(ctx context.Context) (have, want int64, err error) {
 	return have, want, nil
 }
 
-func (s *Store) migrateFrom(ctx context.Context, files fs.FS) (err error) {
+// MigrateFrom brings the database to the last of other migrations, for what does not lie in Ent's tables. Versions is the table that
+// keeps how far it is: each set of migrations has its own, and several may lie in one database.
+func (s *Store) MigrateFrom(ctx context.Context, files fs.FS, versions string) (err error) {
 	db, err := s.migrations()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	p, err := provider(s.Dialect, db, files)
+	p, err := provider(s.Dialect, db, files, versions)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -81,7 +84,7 @@ func (s *Store) migrateFrom(ctx context.Context, files fs.FS) (err error) {
 	}
 }
 
-func provider(name string, db *sql.DB, files fs.FS) (*goose.Provider, error) {
+func provider(name string, db *sql.DB, files fs.FS, versions string) (*goose.Provider, error) {
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	d := goose.DialectSQLite3
 	if name == dialect.Postgres {
@@ -93,7 +96,11 @@ func provider(name string, db *sql.DB, files fs.FS) (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	return goose.NewProvider(d, db, files, options...)
+	table, err := database.NewStore(d, versions)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider("", db, files, append(options, goose.WithStore(table))...)
 }
 
 // verify holds SQLite to its foreign keys after it changed tables without them.

@@ -14,6 +14,7 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
@@ -191,7 +192,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 			}
 			files[n] = &fstest.MapFile{Data: data}
 		}
-		if err := s.migrateFrom(context.Background(), files); err != nil {
+		if err := s.MigrateFrom(context.Background(), files, goose.DefaultTablename); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Migrate(context.Background()); !errors.Is(err, ErrNewer) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
@@ -254,7 +255,7 @@ func (b *Bulk) unlessStray(w Writing, t *ir.Type, row importer.Row, write func(i
 		if id, ok := found[v]; ok && id != row.ID {
 			return taken
 		}
-		if instances[f.InstanceColumn()], err = newInstance(); err != nil {
+		if instances[f.InstanceColumn()], err = guard.NewInstance(); err != nil {
 			return err
 		}
 	}

@@ -2,9 +2,7 @@ package write
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/codegen/api"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/ent"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
 
@@ -40,7 +39,7 @@ func (e *Engine) instances(ctx context.Context, tx *sql.Tx, s *read.Session, m e
 				return read.FailField(read.CodeConflict, api.InputName(u.field), "another record has this value")
 			}
 			if taken {
-				if instance, err = newInstance(); err != nil {
+				if instance, err = guard.NewInstance(); err != nil {
 					return err
 				}
 			}
@@ -50,16 +49,6 @@ func (e *Engine) instances(ctx context.Context, tx *sql.Tx, s *read.Session, m e
 		}
 	}
 	return nil
-}
-
-// newInstance is random, so that nothing needs to be counted: two rows of one instance are as likely as two equal UUIDs of
-// half the length.
-func newInstance() (int64, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return 0, err
-	}
-	return int64(binary.BigEndian.Uint64(b[:])>>1 | 1), nil
 }
 
 // errTaken is a conflict that the store found after we did not: somebody else wrote the value in between.

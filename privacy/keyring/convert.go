@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/format"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
 // Converted says what Convert did.
@@ -126,12 +126,20 @@ func (k *Keyring) lying(ctx context.Context, tx *sql.Tx, f *ir.Field, after uuid
 
 func (k *Keyring) sealAll(ctx context.Context, w *Keeper, f *ir.Field, rows []lying, c *Converted) error {
 	t := f.Owner
-	erased := map[uuid.UUID]bool{}
-	var subjects []uuid.UUID
+	var subjects, living []uuid.UUID
 	for _, l := range rows {
 		subjects = append(subjects, l.by)
 	}
-	if err := k.ensureLiving(ctx, w, subjects, erased); err != nil {
+	erased, err := k.destroyed(ctx, subjects)
+	if err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		if !erased[s] {
+			living = append(living, s)
+		}
+	}
+	if err := w.keysOf(ctx, living); err != nil {
 		return err
 	}
 	set := []string{ident(f.Column) + " = ?", ident(f.PlainColumn()) + " = NULL"}
@@ -189,22 +197,6 @@ func (k *Keyring) sealAll(ctx context.Context, w *Keeper, f *ir.Field, rows []ly
 	return k.verify(ctx, w, f, rows)
 }
 
-// ensureLiving makes sure of the keys of those who were not erased.
-func (k *Keyring) ensureLiving(ctx context.Context, w *Keeper, subjects []uuid.UUID, erased map[uuid.UUID]bool) error {
-	destroyed, err := k.destroyed(ctx, subjects)
-	if err != nil {
-		return err
-	}
-	maps.Copy(erased, destroyed)
-	var living []uuid.UUID
-	for _, s := range subjects {
-		if !erased[s] {
-			living = append(living, s)
-		}
-	}
-	return w.keysOf(ctx, living)
-}
-
 // instance is a row's instance number under a new blind index: another one when a row has both already.
 func (k *Keyring) instance(ctx context.Context, tx Querier, f *ir.Field, row uuid.UUID, index int64) (int64, error) {
 	var have int64
@@ -221,7 +213,7 @@ func (k *Keyring) instance(ctx context.Context, tx Querier, f *ir.Field, row uui
 	if taken == 0 {
 		return have, nil
 	}
-	return newInstance()
+	return guard.NewInstance()
 }
 
 // verify reads what was sealed again and compares it with what it was.

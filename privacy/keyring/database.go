@@ -13,9 +13,6 @@ import (
 
 	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/schema"
@@ -99,47 +96,14 @@ func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // migrate brings a database of this package to its version. The table of versions has a name of its own, because keys may
 // lie in the database of the data.
 func migrate(ctx context.Context, s *store.Store, what string) error {
-	name := strings.TrimSuffix(s.Dialect, "3")
-	files, err := fs.Sub(schema.FS, what+"/"+name)
+	files, err := fs.Sub(schema.FS, what+"/"+strings.TrimSuffix(s.Dialect, "3"))
 	if err != nil {
 		return err
 	}
-	d := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.Dialect == dialect.Postgres {
-		d = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
+	if err := s.MigrateFrom(ctx, files, "keyring_"+what+"_version"); err != nil {
+		return fmt.Errorf("set up the %s database: %w", what, err)
 	}
-	versions, err := database.NewStore(d, "keyring_"+what+"_version")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider("", s.DB, files, append(options, goose.WithStore(versions))...)
-	if err != nil {
-		return err
-	}
-	for {
-		have, want, err := p.GetVersions(ctx)
-		if err != nil {
-			return fmt.Errorf("read the version of the %s database: %w", what, err)
-		}
-		if have > want {
-			return fmt.Errorf("the %s database is at %d, the program at %d: %w", what, have, want, store.ErrNewer)
-		}
-		if have == want {
-			return nil
-		}
-		if _, err := p.Up(ctx); err != nil {
-			if now, versionErr := p.GetDBVersion(ctx); versionErr == nil && now > have {
-				continue // another process was first
-			}
-			return fmt.Errorf("set up the %s database: %w", what, err)
-		}
-	}
+	return nil
 }
 
 // within runs fn in a transaction.

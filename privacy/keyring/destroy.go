@@ -81,10 +81,7 @@ func (k *Keyring) onHold(ctx context.Context, subjects []uuid.UUID) error {
 
 // carryOut does what the ledger says.
 func (k *Keyring) carryOut(ctx context.Context, list []erasure) error {
-	subjects := make([]uuid.UUID, len(list))
-	for i, e := range list {
-		subjects[i] = e.subject
-	}
+	subjects := subjectsOf(list)
 	k.cache.destroy(subjects)
 	if err := k.bury(ctx, list); err != nil {
 		return err
@@ -162,17 +159,16 @@ func (k *Keyring) close(ctx context.Context, subjects []uuid.UUID) error {
 
 // unindex is the statement that empties the blind indexes of a type, up to which rows.
 func unindex(t *ir.Type) string {
-	var set, have []string
+	var set []string
 	for _, f := range t.Fields {
 		if f.Blind() {
 			set = append(set, ident(f.IndexColumn())+" = NULL")
-			have = append(have, ident(f.IndexColumn())+" IS NOT NULL")
 		}
 	}
 	if set == nil {
 		return ""
 	}
-	return fmt.Sprintf(`UPDATE %s SET %s WHERE (%s) AND `, ident(t.Table), strings.Join(set, ", "), strings.Join(have, " OR "))
+	return fmt.Sprintf(`UPDATE %s SET %s WHERE %s AND `, ident(t.Table), strings.Join(set, ", "), indexed(t))
 }
 
 // Hold keeps data from being served until Replay is through.
@@ -265,38 +261,30 @@ func (k *Keyring) learn(ctx context.Context, r *Replayed) error {
 
 // back lists the erasures of which something is there again: a key, a row that is not hidden, a blind index.
 func (k *Keyring) back(ctx context.Context, list []erasure) ([]erasure, error) {
-	subjects := make([]uuid.UUID, len(list))
-	for i, e := range list {
-		subjects[i] = e.subject
-	}
-	done := map[uuid.UUID]bool{}
-	mark := func(value bool) func(*sql.Rows) error {
-		return func(rows *sql.Rows) error {
-			var id uuid.UUID
-			err := rows.Scan(&id)
-			done[id] = value
-			return err
-		}
-	}
-	err := each(ctx, k.keys, mark(true), k.d.sql(`SELECT subject_id FROM keyring_keys WHERE destroyed_at IS NOT NULL AND `+k.d.among("subject_id")), k.d.list(subjects))
+	subjects := subjectsOf(list)
+	done, err := k.destroyed(ctx, subjects)
 	if err != nil {
-		return nil, fmt.Errorf("read destroyed keys: %w", err)
+		return nil, err
+	}
+	undone := func(rows *sql.Rows) error {
+		var id uuid.UUID
+		err := rows.Scan(&id)
+		done[id] = false
+		return err
 	}
 	for _, t := range k.c.Schema.Entities() {
 		var open []string
 		if t.Subject {
 			open = append(open, fmt.Sprintf("privacy_state & %d = 0", int64(policy.Erasing)))
 		}
-		for _, f := range t.Fields {
-			if f.Blind() {
-				open = append(open, ident(f.IndexColumn())+" IS NOT NULL")
-			}
+		if any := indexed(t); any != "" {
+			open = append(open, any)
 		}
 		if open == nil {
 			continue
 		}
 		query := fmt.Sprintf(`SELECT DISTINCT %s FROM %s WHERE (%s) AND %s`, ident(t.SealedBy()), ident(t.Table), strings.Join(open, " OR "), k.dd.among(ident(t.SealedBy())))
-		if err := each(ctx, k.data, mark(false), k.dd.sql(query), k.dd.list(subjects)); err != nil {
+		if err := each(ctx, k.data, undone, k.dd.sql(query), k.dd.list(subjects)); err != nil {
 			return nil, fmt.Errorf("look for restored %s: %w", t.Plural, err)
 		}
 	}
@@ -346,11 +334,7 @@ func (k *Keyring) closeLate(ctx context.Context, until time.Time) error {
 		if err != nil || len(late) == 0 {
 			return err
 		}
-		subjects := make([]uuid.UUID, len(late))
-		for i, e := range late {
-			subjects[i] = e.subject
-		}
-		return k.close(ctx, ordered(subjects))
+		return k.close(ctx, ordered(subjectsOf(late)))
 	})
 	if err != nil {
 		return fmt.Errorf("hide what was written late about people who were erased: %w", err)

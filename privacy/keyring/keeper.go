@@ -2,9 +2,7 @@ package keyring
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -672,13 +670,4 @@ func sealedOf(t *ir.Type) []*ir.Field {
 		}
 	}
 	return out
-}
-
-// newInstance makes a row another instance of a unique value, see @unique: as likely to meet another as half a UUID.
-func newInstance() (int64, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return 0, err
-	}
-	return int64(binary.BigEndian.Uint64(b[:])>>1 | 1), nil
 }

@@ -18,6 +18,15 @@ type erasure struct {
 	reason  string
 }
 
+// subjectsOf are whom lines are about.
+func subjectsOf(list []erasure) []uuid.UUID {
+	out := make([]uuid.UUID, len(list))
+	for i, e := range list {
+		out[i] = e.subject
+	}
+	return out
+}
+
 // record writes lines that are not there yet. When it returns they outlast a power failure.
 func (k *Keyring) record(ctx context.Context, list []erasure) error {
 	d := dialectOf(k.c.Ledger.Dialect)
@@ -39,16 +48,13 @@ func (k *Keyring) record(ctx context.Context, list []erasure) error {
 // recordNew writes those the ledger does not have, and returns how many these are. Usually it has them all: one look is enough.
 func (k *Keyring) recordNew(ctx context.Context, list []erasure) (int64, error) {
 	d := dialectOf(k.c.Ledger.Dialect)
-	subjects, has := make([]uuid.UUID, len(list)), make(map[uuid.UUID]bool, len(list))
-	for i, e := range list {
-		subjects[i] = e.subject
-	}
+	has := make(map[uuid.UUID]bool, len(list))
 	err := each(ctx, k.c.Ledger.DB, func(rows *sql.Rows) error {
 		var id uuid.UUID
 		err := rows.Scan(&id)
 		has[id] = true
 		return err
-	}, d.sql(`SELECT subject_id FROM keyring_erasures WHERE `+d.among("subject_id")), d.list(subjects))
+	}, d.sql(`SELECT subject_id FROM keyring_erasures WHERE `+d.among("subject_id")), d.list(subjectsOf(list)))
 	if err != nil {
 		return 0, fmt.Errorf("read the erasure ledger: %w", err)
 	}

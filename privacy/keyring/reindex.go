@@ -44,7 +44,7 @@ func (k *Keyring) Reindex(ctx context.Context, progress Progress) (done int64, e
 	entities := k.c.Schema.Entities()
 	slices.SortFunc(entities, func(a, b *ir.Type) int { return strings.Compare(a.Table, b.Table) }) // as the place is understood
 	for _, t := range entities {
-		if unindex(t) == "" {
+		if indexed(t) == "" {
 			continue
 		}
 		var n int64
@@ -145,13 +145,16 @@ func (k *Keyring) endReindex(ctx context.Context, version int64) error {
 	return k.scrub(ctx, k.c.Keys)
 }
 
-// indexed is the condition that a row of a type has an index.
+// indexed is the condition that a row of a type has an index; empty for a type without any.
 func indexed(t *ir.Type) string {
 	var some []string
 	for _, f := range t.Fields {
 		if f.Blind() {
 			some = append(some, ident(f.IndexColumn())+" IS NOT NULL")
 		}
+	}
+	if some == nil {
+		return ""
 	}
 	return "(" + strings.Join(some, " OR ") + ")"
 }
