@@ -42,6 +42,9 @@ type Config struct {
 	MinGroup int
 	Keyring  *keyring.Keyring // seals and opens what is kept of people
 	Trace    func(sql string) // sees every statement of the read path, without parameters
+	// Documents are the trusted ones; nil: there are none. Mode says whether others are answered over HTTP.
+	Documents Documents
+	Mode      DocumentMode
 }
 
 // Gateway answers GraphQL operations over one store.

@@ -115,7 +115,7 @@ func TestCursorsElsewhere(t *testing.T) {
 			if want == "" {
 				want = r.raw
 			}
-			if r.code() != "INVALID_CURSOR" || r.raw != want {
+			if r.code() != "BAD_CURSOR" || r.raw != want {
 				t.Errorf("%s: %s, want %s", what, r.raw, want)
 			}
 			if sql := w.statements(); len(sql) > 0 {
@@ -137,7 +137,7 @@ func TestCursorsElsewhere(t *testing.T) {
 		refuse("another day", w.ask(t, manager, fmt.Sprintf(q, "SALES", "accounts", ""), "at", cursor))
 		w.now = today
 		r := w.ask(t, manager, `query($at: String) @for(purpose: SALES) { accounts { nodes { contacts(after: $at) { totalCount } } } }`, "at", cursor)
-		if r.code() != "INVALID_CURSOR" || len(w.statements()) > 0 {
+		if r.code() != "BAD_CURSOR" || len(w.statements()) > 0 {
 			t.Errorf("nested: %s", r.raw)
 		}
 	})

@@ -299,7 +299,7 @@ func TestCursorOfAnotherQueryIsRefused(t *testing.T) {
 			"another type":   {as("SALES_MANAGER"), `query($c: String) @for(purpose: SALES) { contacts(after: $c) { edges { cursor } } }`},
 			"another viewer": {as("SUPPORT_AGENT"), `query($c: String) @for(purpose: SUPPORT) { accounts(after: $c) { edges { cursor } } }`},
 		} {
-			if r := w.ask(t, c.who, c.query, "c", cursor); r.code() != read.CodeInvalidCursor {
+			if r := w.ask(t, c.who, c.query, "c", cursor); r.code() != read.CodeBadCursor {
 				t.Errorf("%s: %s", name, r.raw)
 			}
 		}

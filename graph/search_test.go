@@ -291,7 +291,7 @@ func TestSearchPages(t *testing.T) {
 			"of a list": w.ask(t, boss, page, "q", "needle", "after", w.ask(t, boss,
 				`query @for(purpose: SALES) { accounts(first: 1) { pageInfo { endCursor } } }`).ok(t).at("accounts.pageInfo.endCursor")),
 		} {
-			if r.code() != read.CodeInvalidCursor {
+			if r.code() != read.CodeBadCursor {
 				t.Errorf("%s: %s", name, r.raw)
 			}
 		}

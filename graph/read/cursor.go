@@ -46,7 +46,7 @@ func NewCursors(key []byte, life time.Duration) (*Cursors, error) {
 	return &Cursors{siv: siv, life: life}, nil
 }
 
-var errCursor = Fail(CodeInvalidCursor, "this cursor is not valid here, or no longer: begin again without it")
+var errCursor = Fail(CodeBadCursor, "this cursor is not valid here, or no longer: begin again without it")
 
 type sealedKeyset struct {
 	Expires int64

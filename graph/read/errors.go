@@ -17,7 +17,7 @@ const (
 	CodeFieldNotWritable  = "FIELD_NOT_WRITABLE"
 	CodeConsentRequired   = "CONSENT_REQUIRED"
 	CodeCostExceeded      = "COST_EXCEEDED"
-	CodeInvalidCursor     = "INVALID_CURSOR"
+	CodeBadCursor         = "BAD_CURSOR"
 	CodePageTooLarge      = "PAGE_TOO_LARGE"
 	CodeAggregateBudget   = "AGGREGATE_BUDGET"
 	CodeConflict          = "CONFLICT"
