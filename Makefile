@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro lint fmt vet check unit postgres
+.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro lint fmt vet check unit services postgres redis kratos
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ run: build ## build, load the demo data, say whom to be, and serve
 	@echo
 	@exec bin/cloakroom serve --data $(DATA) --listen $(LISTEN) --demo
 
-test: $(LINT) postgres vet lint check unit ## everything a change must pass; what .ci/run calls
+test: $(LINT) services vet lint check unit ## everything a change must pass; what .ci/run calls
 
 build: ## build bin/cloakroom
 	go build -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/cloakroom ./cmd/cloakroom
@@ -50,19 +50,19 @@ vet:
 	go vet ./...
 
 unit: ## the tests alone
-	@.ci/with-postgres go test -timeout 30m ./...
+	@.ci/with-services go test -timeout 30m ./...
 
 N ?= 100000
 gate: ## ask N operations of databases that differ in what is hidden (N=100000)
-	@.ci/with-postgres go test ./graph -run '^TestNonInterference$$' -noninterference.operations $(N) -timeout 0 -v
+	@.ci/with-services go test ./graph -run '^TestNonInterference$$' -noninterference.operations $(N) -timeout 0 -v
 
 mutants: ## plant every mistake the gate must catch, one at a time
-	@.ci/with-postgres go test ./graph -run '^TestMutants$$' -mutants all -timeout 0 -v
+	@.ci/with-services go test ./graph -run '^TestMutants$$' -mutants all -timeout 0 -v
 
 # Where requests run side by side. The race detector needs cgo, and makes everything some five times slower: the made-up
 # schemas are fewer here, and what runs is the same.
 race: ## the tests of what runs side by side, with the race detector
-	@RAPID_CHECKS=50 .ci/with-postgres go test -race -short -timeout 60m ./graph/... ./privacy/... ./server/... ./ent/store/...
+	@RAPID_CHECKS=50 .ci/with-services go test -race -short -timeout 60m ./graph/... ./privacy/... ./server/... ./ent/store/...
 
 bench: postgres ## measure against gqlgen, directives and hand-written SQL: docs/performance.md
 	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
@@ -73,11 +73,19 @@ bench-flat: postgres ## measure whether a page costs the same among a million pe
 	@$(TOOLS)/bench -flat $(BENCH_FLAGS)
 
 bench-micro: ## benchmarks of the parts: planning, deciding, masking, encoding
-	@.ci/with-postgres go test -run '^$$' -bench . -benchmem ./...
+	@.ci/with-services go test -run '^$$' -bench . -benchmem ./...
 
-# PostgreSQL is installed where that is possible, and missed aloud where it is not.
+# What the tests run against is installed or built where that is possible, and missed aloud where it is not.
+services: postgres redis kratos
+
 postgres:
 	@.ci/get-postgres
+
+redis:
+	@.ci/get-redis
+
+kratos: ## build the identity server that tests and `make up` use (once, about two minutes)
+	@.ci/get-kratos
 
 # Compiled from source once per version, at the version the module proxy's checksum database vouches for.
 $(LINT):
