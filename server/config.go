@@ -2,211 +2,135 @@ package server
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
 	"net"
+	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
-	"github.com/spf13/pflag"
-
-	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
-// EnvPrefix begins the names of environment variables: --max-body is CLOAKROOM_MAX_BODY.
-const EnvPrefix = "CLOAKROOM_"
-
-// Config is everything an operator can set. The zero Config is not valid; Load and Default give ones that are.
+// Config is everything an operator can set; the table of settings says what each is. The zero Config is not valid; Load and
+// Default give ones that are.
 type Config struct {
-	Listen   string        `koanf:"listen"`   // host:port
-	Data     string        `koanf:"data"`     // directory of keys and, with SQLite, of the database
-	Database string        `koanf:"database"` // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
-	Keys     Keys          `koanf:"keys"`
-	Demo     bool          `koanf:"demo"`      // load the demo data
-	Identity string        `koanf:"identity"`  // "dev" is the only one yet
-	MaxBody  int64         `koanf:"max-body"`  // largest request body, in bytes
-	Timeout  time.Duration `koanf:"timeout"`   // longest time for one request
-	Shutdown time.Duration `koanf:"shutdown"`  // how long running requests may take to end
-	Log      string        `koanf:"log"`       // text or json
-	LogLevel string        `koanf:"log-level"` // debug, info, warn or error
+	Listen    string   // host:port of the API
+	Admin     string   // host:port of health and metrics; empty: none
+	PublicURL string   // origin that browsers use; see Origin
+	Origins   []string // further origins whose pages may ask
+	Data      string   // directory of keys and, with SQLite, of the database
+	Database  string   // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
+	Keys      Keys
+	Migrate   string // auto or check
+	Redis     string // URL; empty: what replicas share is kept in process
+	Identity  string // dev or kratos
+	Kratos    Kratos
+	OIDC      OIDC
+	Documents string // auto, open, log or enforce; see DocumentMode
+	GraphiQL  string // auto, on or off; see ShowsGraphiQL
+	Limits    Limits
+	Timeout   time.Duration // longest time for one request
+	Drain     time.Duration // how long requests are still taken after readiness said no
+	Shutdown  time.Duration // how long running requests may take to end
+	Log       string        // text or json
+	LogLevel  string        // debug, info, warn or error
+	OTel      OTel
+	Demo      bool // load the demo data
 }
 
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
 // database: those are in it.
 type Keys struct {
-	DSN    string `koanf:"dsn"`    // of the wrapped keys: sqlite:PATH or postgres://…
-	Root   string `koanf:"root"`   // URI of the root key: file:PATH, hcvault://… or aws-kms://…
-	Ledger string `koanf:"ledger"` // of the erasure ledger: sqlite:PATH or postgres://…
+	DSN    string // of the wrapped keys: sqlite:PATH or postgres://…
+	Root   string // URI of the root key: file:PATH, hcvault://… or aws-kms://…
+	Ledger string // of the erasure ledger: sqlite:PATH or postgres://…
+}
+
+// Kratos is where sessions are looked up.
+type Kratos struct {
+	URL     string        // of its public API
+	Login   string        // URL at which a browser begins to sign in; see LoginURL
+	Cache   time.Duration // how long a look-up is believed
+	Timeout time.Duration // of one look-up
+}
+
+// OIDC says whose tokens of API clients are believed. There are none while Issuer is empty.
+type OIDC struct {
+	Issuer   string
+	Audience string
+	JWKS     string // URL of the issuer's keys
+	Role     string // claim that holds the role
+}
+
+// Limits bound what one request and one principal may ask for.
+type Limits struct {
+	Body       int64 // bytes of a request
+	Tokens     int   // of a document
+	Depth      int
+	Aliases    int
+	Directives int
+	Fields     int            // after fragments are expanded
+	Cost       int            // points of one operation
+	Rate       int            // points a minute of one principal
+	Burst      int            // points at once; 0: as many as Rate
+	Roles      map[string]int // Rate of the principals of a role
+}
+
+// OTel says where traces go: nowhere while Endpoint is empty.
+type OTel struct {
+	Endpoint string // OTLP over HTTP
 }
 
 // Default is a server for one person on one machine.
 func Default() Config {
-	return Config{Listen: "127.0.0.1:8080", Data: "./data", Identity: "dev", MaxBody: 1 << 20,
-		Timeout: 30 * time.Second, Shutdown: 10 * time.Second, Log: "text", LogLevel: "info"}
-}
-
-// Flags declares a flag for every setting.
-func Flags(f *pflag.FlagSet) {
-	d := Default()
-	PlaceFlags(f)
-	f.String("listen", d.Listen, "address to listen on, host:port; the development identity allows loopback only")
-	f.Bool("demo", d.Demo, "load the demo data, once")
-	f.String("identity", d.Identity, "who says who is asking: dev (tokens of cloakroom dev token)")
-	f.Int64("max-body", d.MaxBody, "largest request body, in bytes")
-	f.Duration("timeout", d.Timeout, "longest time for one request")
-	f.Duration("shutdown", d.Shutdown, "how long running requests may take to end")
-	f.String("log", d.Log, "log format: text or json")
-	f.String("log-level", d.LogLevel, "debug, info, warn or error")
-}
-
-// PlaceFlags declares the flags that say where the data is, for commands that need no more.
-func PlaceFlags(f *pflag.FlagSet) {
-	d := Default()
-	f.String("data", d.Data, "directory of keys and of the SQLite database (also CLOAKROOM_DATA)")
-	f.String("database", d.Database, "sqlite:PATH or postgres://… (also CLOAKROOM_DATABASE; default: cloakroom.db in the data directory)")
-	f.String("keys.dsn", "", "wrapped keys of people: sqlite:PATH or postgres://… (also CLOAKROOM_KEYS_DSN; default: keys.db in the data directory, or the PostgreSQL database)")
-	f.String("keys.root", "", "root key: file:PATH, hcvault://… or aws-kms://… (also CLOAKROOM_KEYS_ROOT; default: root-key.json in the data directory)")
-	f.String("keys.ledger", "", "erasure ledger: sqlite:PATH or postgres://…, apart from data and keys (also CLOAKROOM_KEYS_LEDGER; default: erasures.db in the data directory)")
-	f.String("config", "", "YAML file with the names of the serve flags (also CLOAKROOM_CONFIG)")
-}
-
-// Load gathers the configuration: flags given by name over environ over the file named by --config or CLOAKROOM_CONFIG
-// over defaults. Environ is a list of NAME=value, as os.Environ returns it. A key the file should not have is an error:
-// a misspelt setting would silently be its default.
-func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
-	k := koanf.New(".")
-	d := Default()
-	defaults := map[string]any{"listen": d.Listen, "data": d.Data, "database": d.Database, "keys.dsn": "", "keys.root": "", "keys.ledger": "", "demo": d.Demo, "identity": d.Identity,
-		"max-body": d.MaxBody, "timeout": d.Timeout.String(), "shutdown": d.Shutdown.String(), "log": d.Log, "log-level": d.LogLevel}
-	if err := k.Load(confmap.Provider(defaults, "."), nil); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	if path := configFile(flags, environ); path != "" {
-		if err := loadFile(k, path, defaults); err != nil {
-			return Config{}, err
-		}
-	}
-	variables := map[string]string{}
-	for key := range defaults {
-		variables[variable(key)] = key
-	}
-	known := func(name, value string) (string, any) { return variables[name], value } // none: CLOAKROOM_CONFIG, and variables of the tests
-	if err := k.Load(env.Provider(".", env.Opt{Prefix: EnvPrefix, TransformFunc: known, EnvironFunc: func() []string { return environ }}), nil); err != nil {
-		return Config{}, fmt.Errorf("configuration from the environment: %w", err)
-	}
-	given := posflag.ProviderWithFlag(flags, ".", k, func(f *pflag.Flag) (string, any) {
-		if _, ok := defaults[f.Name]; !ok || !f.Changed {
-			return "", nil
-		}
-		return f.Name, f.Value.String()
-	})
-	if err := k.Load(given, nil); err != nil {
-		return Config{}, fmt.Errorf("configuration from flags: %w", err)
-	}
 	var c Config
-	if err := k.Unmarshal("", &c); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	return c, c.Validate()
-}
-
-// variable is the environment variable of a setting.
-func variable(setting string) string {
-	return EnvPrefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(setting))
-}
-
-func configFile(flags *pflag.FlagSet, environ []string) string {
-	if f := flags.Lookup("config"); f != nil && f.Changed {
-		return f.Value.String()
-	}
-	path := ""
-	for _, e := range environ {
-		if v, ok := strings.CutPrefix(e, EnvPrefix+"CONFIG="); ok {
-			path = v
+	for _, s := range settings {
+		if wrong := s.form.read(s.fallback, s.field(&c)); wrong != "" {
+			panic("the default of " + s.name + ": " + wrong) // the first test that runs meets it
 		}
 	}
-	return path
+	return c
 }
 
-func loadFile(into *koanf.Koanf, path string, known map[string]any) error {
-	k := koanf.New(".")
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-		return fmt.Errorf("configuration file %s: %w", path, err)
+// Origin is what browsers call this server: PublicURL, or the address it listens on.
+func (c Config) Origin() string {
+	if c.PublicURL != "" {
+		return c.PublicURL
 	}
-	var errs []error
-	for _, key := range k.Keys() {
-		if _, ok := known[key]; !ok {
-			errs = append(errs, fmt.Errorf("configuration file %s: there is no setting %q", path, key))
-		}
-	}
-	// Through the names, so that `keys.dsn: …` is the same as `keys: {dsn: …}`.
-	return errors.Join(append(errs, into.Load(confmap.Provider(k.All(), "."), nil))...)
+	return "http://" + c.Listen
 }
 
-// Validate reports everything that is wrong, not only the first.
-func (c Config) Validate() error {
-	var errs []error
-	wrong := func(setting, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+// LoginURL is where a browser begins to sign in.
+func (c Config) LoginURL() string {
+	if c.Kratos.Login != "" || c.Kratos.URL == "" {
+		return c.Kratos.Login
 	}
-	host, port, err := net.SplitHostPort(c.Listen)
+	u, err := url.JoinPath(c.Kratos.URL, "self-service/login/browser")
+	if err != nil {
+		return "" // Validate has refused such a URL
+	}
+	return u
+}
+
+// DocumentMode is open, log or enforce: what happens to operations that nobody registered. Only a developer's own machine is open.
+func (c Config) DocumentMode() string {
 	switch {
-	case err != nil:
-		wrong("listen", "want host:port, for example 127.0.0.1:8080")
-	case port == "":
-		wrong("listen", "name a port, for example 127.0.0.1:8080; port 0 takes a free one")
-	case c.Identity == "dev" && !loopback(host):
-		wrong("listen", "%s", errNotLoopback)
+	case c.Documents != "auto":
+		return c.Documents
+	case c.Identity == "dev":
+		return "open"
 	}
-	if c.Data == "" {
-		wrong("data", "name a directory")
-	}
-	// None of these is repeated: whoever mistypes a URL may have put a password there.
-	if !isDatabase(c.Keys.DSN) {
-		wrong("keys.dsn", "want sqlite:PATH or postgres://…, or nothing for the place it has by itself")
-	}
-	if !isDatabase(c.Keys.Ledger) {
-		wrong("keys.ledger", "want sqlite:PATH or postgres://…, or nothing for the place it has by itself")
-	}
-	if c.Keys.Root != "" {
-		if err := rootkey.Check(c.Keys.Root); err != nil {
-			wrong("keys.root", "%s", strings.TrimPrefix(err.Error(), "root key: "))
-		}
-	}
-	if c.Identity != "dev" {
-		wrong("identity", "there is only dev in this version")
-	}
-	if c.MaxBody < 1 || c.MaxBody > 64<<20 {
-		wrong("max-body", "want 1 to %d bytes", 64<<20)
-	}
-	if c.Timeout <= 0 {
-		wrong("timeout", "want a time above zero, for example 30s")
-	}
-	if c.Shutdown < 0 {
-		wrong("shutdown", "want a time, for example 10s")
-	}
-	if c.Log != "text" && c.Log != "json" {
-		wrong("log", "want text or json")
-	}
-	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
-		wrong("log-level", "want debug, info, warn or error")
-	}
-	return errors.Join(errs...)
+	return "enforce"
 }
 
-// isDatabase reports whether url is empty or of a kind of database we know.
-func isDatabase(url string) bool {
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return strings.TrimPrefix(path, "//") != ""
+// ShowsGraphiQL reports whether there is a page to try operations on.
+func (c Config) ShowsGraphiQL() bool {
+	return c.GraphiQL == "on" || c.GraphiQL == "auto" && c.Identity == "dev"
+}
+
+// BurstPoints is how many points a principal may spend at once.
+func (l Limits) BurstPoints() int {
+	if l.Burst == 0 {
+		return l.Rate
 	}
-	return url == "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+	return l.Burst
 }
 
 // errNotLoopback is why the development identity does not listen elsewhere.

@@ -3,6 +3,7 @@ package server
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func load(t *testing.T, environ []string, args ...string) (Config, error) {
 
 func TestDefaultsAreValid(t *testing.T) {
 	c, err := load(t, nil)
-	if err != nil || c != Default() {
+	if err != nil || !reflect.DeepEqual(c, Default()) {
 		t.Fatalf("%+v %v", c, err)
 	}
 }
@@ -33,17 +34,17 @@ func TestFlagsOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	if err := os.WriteFile(path, []byte("listen: 127.0.0.1:1\ndata: /file\ntimeout: 1m\ndemo: true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{"CLOAKROOM_CONFIG=" + path, "CLOAKROOM_LISTEN=127.0.0.1:2", "CLOAKROOM_MAX_BODY=2048", "CLOAKROOM_TEST_POSTGRES=x", "OTHER=y"}
+	environ := []string{"CLOAKROOM_CONFIG=" + path, "CLOAKROOM_LISTEN=127.0.0.1:2", "CLOAKROOM_LIMITS_BODY=2048", "CLOAKROOM_TEST_POSTGRES=x", "OTHER=y"}
 	c, err := load(t, environ, "--listen", "127.0.0.1:3", "--another", "z")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Listen, want.Data, want.Timeout, want.Demo, want.MaxBody = "127.0.0.1:3", "/file", time.Minute, true, 2048
-	if c != want {
+	want.Listen, want.Data, want.Timeout, want.Demo, want.Limits.Body = "127.0.0.1:3", "/file", time.Minute, true, 2048
+	if !reflect.DeepEqual(c, want) {
 		t.Fatalf("got  %+v\nwant %+v", c, want)
 	}
-	if c, err := load(t, environ, "--max-body", "4096", "--demo=false"); err != nil || c.Listen != "127.0.0.1:2" || c.MaxBody != 4096 || c.Demo {
+	if c, err := load(t, environ, "--limits.body", "4KiB", "--demo=false"); err != nil || c.Listen != "127.0.0.1:2" || c.Limits.Body != 4096 || c.Demo {
 		t.Fatalf("%+v %v", c, err)
 	}
 }
@@ -107,11 +108,11 @@ func TestAMisspeltSettingIsAnError(t *testing.T) {
 
 func TestValidateReportsEverything(t *testing.T) {
 	_, err := load(t, []string{"CLOAKROOM_LOG=xml", "CLOAKROOM_LOG_LEVEL=chatty"},
-		"--listen", "0.0.0.0:80", "--data", "", "--identity", "kratos", "--max-body", "0", "--timeout", "0s", "--shutdown", "-1s")
+		"--listen", "0.0.0.0:80", "--data", "", "--identity", "kratos", "--limits.body", "0", "--timeout", "0s", "--shutdown", "-1s")
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, setting := range []string{"data: ", "identity: ", "max-body: ", "timeout: ", "shutdown: ", "log: ", "log-level: "} {
+	for _, setting := range []string{"data: ", "kratos.url: ", "limits.body: ", "timeout: ", "shutdown: ", "log: ", "log-level: "} {
 		if !strings.Contains("\n"+err.Error(), "\n"+setting) {
 			t.Errorf("%s is not reported:\n%v", setting, err)
 		}

@@ -16,7 +16,7 @@ func (s *Server) routes() http.Handler {
 	r.Get("/", s.startPage)
 	r.Get("/healthz", s.health)
 	r.Get("/readyz", s.readiness)
-	r.With(sameOrigin, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.MaxBody), limited(s.config.Timeout), s.sweeper.count).
+	r.With(sameOrigin, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count).
 		Method(http.MethodPost, "/graphql", s.graphql)
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		// A GET could be sent by an <img> of another site, so operations are never read from a URL.

@@ -47,7 +47,7 @@ func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
 		t.Fatal(err)
 	}
 	c := Default()
-	c.Listen, c.MaxBody, c.LogLevel = "127.0.0.1:0", 100, "debug"
+	c.Listen, c.Limits.Body, c.LogLevel = "127.0.0.1:0", 100, "debug"
 	f.server = New(c, Parts{GraphQL: graphql, Ready: func(context.Context) (string, error) { return f.words, f.down }, Identity: dev,
 		KnownRole: func(r string) bool { return r == "ADMIN" }, Sample: Sample{"ADMIN", "{ me { role } }"}, Log: NewLogger(f.log, c)})
 	f.handler = f.server.routes()

@@ -18,7 +18,7 @@ func newServe() *cobra.Command {
 		Short: "serve the API",
 		Long: `Serve the API: POST /graphql, GET /healthz, GET /readyz, and a page at / that says what to do next.
 
-Every setting is also an environment variable (--max-body is CLOAKROOM_MAX_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
+Every setting is also an environment variable (--limits.body is CLOAKROOM_LIMITS_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
 of the file given by --config. Flags win over the environment, the environment over the file. Logs go to standard error; the
 line "ready" says that operations are answered. Before that, erasures are carried out again on data that was restored.
 Where keys lie, and where they should, is in docs/keys.md.`,
@@ -32,9 +32,9 @@ Where keys lie, and where they should, is in docs/keys.md.`,
 	}
 	server.Flags(c.Flags())
 	completePlaces(c)
-	complete(c, "log", oneOf("text", "json"))
-	complete(c, "log-level", oneOf("debug", "info", "warn", "error"))
-	complete(c, "identity", oneOf("dev"))
+	for _, s := range []string{"migrate", "identity", "documents", "graphiql", "log", "log-level"} {
+		complete(c, s, oneOf(server.Choices(s)...))
+	}
 	return c
 }
 
@@ -42,6 +42,9 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	config, err := server.Load(c.Flags(), os.Environ())
 	if err != nil {
 		return err
+	}
+	if config.Identity != "dev" { // never the development identity by mistake
+		return errors.New("identity: this version has only dev")
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
