@@ -59,7 +59,7 @@ func TestAServerThatEndsIsNoticed(t *testing.T) {
 func TestAServerGoesWithItsTest(t *testing.T) {
 	if dir := os.Getenv("PROCESS_TEST_DIR"); dir != "" {
 		p := sleeper(t, dir)
-		fmt.Println("pid", p.Pid())
+		_, _ = os.Stdout.WriteString(fmt.Sprintln("pid", p.Pid()))
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
 	dir := filepath.Join(t.TempDir(), "own")

@@ -35,6 +35,8 @@ func StartSentinel(t testing.TB) *Sentinel {
 	t.Cleanup(func() { closed(t, s.Watch) })
 	// It looks at its servers every ten seconds by itself, and a test has no ten seconds.
 	must(t, s.Watch.ask("SENTINEL DEBUG info-period 200 ping-period 100 ask-period 100 publish-period 200", "+OK"))
-	must(t, s.Watch.p.Await(patience, func() error { return s.Watch.ask("INFO sentinel", "master0:name="+s.Name+",status=ok,address="+master.Addr+",slaves=1") }))
+	must(t, s.Watch.p.Await(patience, func() error {
+		return s.Watch.ask("INFO sentinel", "master0:name="+s.Name+",status=ok,address="+master.Addr+",slaves=1")
+	}))
 	return s
 }
