@@ -133,7 +133,7 @@ func (b *Box) serve(conn net.Conn) {
 			return
 		}
 		verb, rest, _ := strings.Cut(line, " ")
-		ok := true
+		var ok bool
 		switch strings.ToUpper(verb) {
 		case "EHLO", "HELO", "NOOP":
 			ok = say("250 welcome")
