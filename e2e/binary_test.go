@@ -55,7 +55,7 @@ func serveWith(t *testing.T, binary string, environ []string, args ...string) *g
 	t.Helper()
 	g := &gateway{binary: binary, data: t.TempDir()}
 	ctx, stop := context.WithCancel(context.Background())
-	c := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", g.data}, args...)...)
+	c := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "", "--data", g.data}, args...)...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 10 * time.Second
 	c.Env = append(os.Environ(), environ...)

@@ -135,14 +135,6 @@ func (o opener) Keys(ctx context.Context, subjects []uuid.UUID) (read.Keys, erro
 // Schema returns the compiled schema the gateway serves.
 func (g *Gateway) Schema() *ir.Schema { return g.schema }
 
-// Ready reports whether the store answers, and nothing that was erased can come back from it: keyring.ErrHeld.
-func (g *Gateway) Ready(ctx context.Context) error {
-	if err := g.keys.Held(); err != nil {
-		return err
-	}
-	return g.store.DB.PingContext(ctx)
-}
-
 // Do answers one operation of the principal in ctx, in process.
 func (g *Gateway) Do(ctx context.Context, query string, variables map[string]any) *graphql.Response {
 	return g.answer(ctx, &graphql.RawParams{Query: query, Variables: variables})

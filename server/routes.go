@@ -9,13 +9,22 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
-// routes is the whole surface.
+// adminRoutes are for whoever operates the server. They carry no personal data, and are behind a door of their own because what
+// a server depends on and how busy it is are nobody else's business.
+func (s *Server) adminRoutes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(access(s.log), recovered(s.log), headers)
+	r.Get("/healthz", alive)
+	r.Get("/readyz", s.readiness)
+	return r
+}
+
+// routes is the whole public surface.
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
 	r.Use(access(s.log), recovered(s.log), headers)
 	r.Get("/", s.startPage)
-	r.Get("/healthz", s.health)
-	r.Get("/readyz", s.readiness)
+	r.Get("/healthz", alive)
 	r.With(sameOrigin, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count).
 		Method(http.MethodPost, "/graphql", s.graphql)
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {

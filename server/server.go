@@ -7,18 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"syscall"
 	"time"
 
+	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
 // Parts are what a Server puts behind its doors.
 type Parts struct {
-	GraphQL http.Handler // answers operations of the principal in a request's context
-	// Ready reports whether GraphQL could answer now. With an error, words say why not; without, what is missing from its
-	// answers, if anything. Anybody may read the words, so they name no host and no path; the error goes to the log.
-	Ready     func(ctx context.Context) (words string, err error)
+	GraphQL   http.Handler   // answers operations of the principal in a request's context
+	Checks    []health.Check // what answers depend on
 	Identity  identity.Authenticator
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
@@ -29,36 +28,71 @@ type Parts struct {
 type Server struct {
 	config    Config
 	graphql   http.Handler
-	ready     func(ctx context.Context) (words string, err error)
+	health    *health.Board
 	who       identity.Authenticator
 	knownRole func(string) bool
 	sample    Sample
 	log       *slog.Logger
-	draining  atomic.Bool
+	leaving   leaving
 	sweeper   sweeper
 }
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	return &Server{config: c, graphql: p.GraphQL, ready: p.Ready, who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, log: p.Log}
+	return &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, log: p.Log,
+		leaving: newLeaving()}
 }
 
-// Run listens and serves until ctx ends; then it takes no new requests and gives the running ones Config.Shutdown to
-// finish. It logs `ready` with its URL once it answers operations.
+// Run listens and serves until ctx ends; then it leaves in order, see drain. It logs `ready` with its URLs once it answers
+// operations.
 func (s *Server) Run(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", s.config.Listen)
+	public, err := listen(ctx, "listen", s.config.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", s.config.Listen, err)
+		return err
 	}
 	if s.config.Identity == "dev" {
-		if addr, ok := l.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
-			return errors.Join(fmt.Errorf("listen on %s: %w", s.config.Listen, errNotLoopback), l.Close())
+		if addr, ok := public.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+			return errors.Join(fmt.Errorf("listen on %s: %w", s.config.Listen, errNotLoopback), public.Close())
 		}
 		s.log.Warn("DEVELOPMENT IDENTITY: whoever can read the data directory can be anybody; loopback only", "key", identity.KeyFile)
 	}
-	hs := &http.Server{
-		Handler:           s.routes(),
+	urls := []any{"url", "http://" + public.Addr().String()}
+	doors := []*door{{listener: public, http: s.door(s.routes())}}
+	if s.config.Admin != "" {
+		admin, err := listen(ctx, "admin", s.config.Admin)
+		if err != nil {
+			return errors.Join(err, public.Close())
+		}
+		doors = append(doors, &door{listener: admin, http: s.door(s.adminRoutes())})
+		urls = append(urls, "admin", "http://"+admin.Addr().String())
+	}
+	beside, stop := context.WithCancel(ctx)
+	served := make(chan error, len(doors))
+	for _, d := range doors {
+		go func() { served <- d.http.Serve(d.listener) }()
+	}
+	ended := side(func() { s.sweeper.run(beside) }, func() { s.announce(beside, urls); s.health.Watch(beside) })
+	defer func() { stop(); <-ended }()
+	select {
+	case err := <-served:
+		for _, d := range doors {
+			err = errors.Join(err, d.http.Close())
+		}
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	return s.drain(doors)
+}
+
+// door is an address and who answers there.
+type door struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+func (s *Server) door(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       s.config.Timeout,
 		WriteTimeout:      s.config.Timeout + 5*time.Second, // so that an operation that ran out of time can still say so
@@ -66,33 +100,37 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	sweeping, stop := context.WithCancel(ctx)
-	defer stop()
-	go s.sweeper.run(sweeping)
-	served := make(chan error, 1)
-	go func() { served <- hs.Serve(l) }()
-	waiting, stop := context.WithCancel(ctx)
-	announced := make(chan struct{})
-	go func() {
-		defer close(announced)
-		s.announce(waiting, "http://"+l.Addr().String())
-	}()
-	defer func() { stop(); <-announced }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	return s.drain(hs)
 }
 
-func (s *Server) drain(hs *http.Server) error {
-	s.draining.Store(true)
-	s.log.Info("shutting down")
-	ctx, cancel := context.WithTimeout(context.Background(), s.config.Shutdown)
-	defer cancel()
-	if err := hs.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("requests were still running after %s and were cut off: %w", s.config.Shutdown, err), hs.Close())
+// listen takes the address that a setting names, or says what to do.
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	remedy := ""
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		remedy = "; stop what listens there, or name another address with --" + setting
+	case errors.Is(err, syscall.EACCES):
+		remedy = "; this user may not take that port: name one above 1023 with --" + setting
+	default:
+		remedy = "; name an address of this machine with --" + setting
 	}
-	return nil
+	return nil, fmt.Errorf("listen on %s: %w%s", address, err, remedy)
+}
+
+// side runs functions side by side; the channel is closed when all of them have ended.
+func side(run ...func()) <-chan struct{} {
+	ended, done := make(chan struct{}), make(chan struct{}, len(run))
+	for _, f := range run {
+		go func() { f(); done <- struct{}{} }()
+	}
+	go func() {
+		for range run {
+			<-done
+		}
+		close(ended)
+	}()
+	return ended
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
@@ -29,6 +31,7 @@ func (b *buffer) String() string              { b.mu.Lock(); defer b.mu.Unlock()
 
 type fixture struct {
 	handler http.Handler
+	admin   http.Handler
 	server  *Server
 	token   string
 	log     *buffer
@@ -47,22 +50,27 @@ func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
 		t.Fatal(err)
 	}
 	c := Default()
-	c.Listen, c.Limits.Body, c.LogLevel = "127.0.0.1:0", 100, "debug"
-	f.server = New(c, Parts{GraphQL: graphql, Ready: func(context.Context) (string, error) { return f.words, f.down }, Identity: dev,
+	c.Listen, c.Admin, c.Limits.Body, c.LogLevel = "127.0.0.1:0", "127.0.0.1:0", 100, "debug"
+	f.server = New(c, Parts{GraphQL: graphql, Identity: dev,
+		Checks: []health.Check{{Name: "database", Look: func(context.Context) (string, error) { return f.words, f.down }}},
 		KnownRole: func(r string) bool { return r == "ADMIN" }, Sample: Sample{"ADMIN", "{ me { role } }"}, Log: NewLogger(f.log, c)})
-	f.handler = f.server.routes()
+	f.handler, f.admin = f.server.routes(), f.server.adminRoutes()
 	return f
 }
 
 // do sends a request; headers are `Name: value`.
 func (f *fixture) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	return f.at(f.handler, method, path, body, headers...)
+}
+
+func (f *fixture) at(door http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Add(name, value)
 	}
 	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
+	door.ServeHTTP(w, r)
 	return w
 }
 
@@ -142,25 +150,31 @@ func TestLogsHoldNothingThatWasSent(t *testing.T) {
 
 func TestHealthAndReadiness(t *testing.T) {
 	f := newFixture(t, echo)
-	if w := f.do("GET", "/readyz", ""); w.Code != 200 {
+	ready := func() *httptest.ResponseRecorder { return f.at(f.admin, "GET", "/readyz", "") }
+	if w := ready(); w.Code != 200 || w.Body.String() != "ready\ndatabase: up\n" {
 		t.Errorf("ready: %d %s", w.Code, w.Body)
 	}
 	f.words = "sealed fields are withheld: the root key is not there"
-	if w := f.do("GET", "/readyz", ""); w.Code != 200 || w.Body.String() != "ready, but sealed fields are withheld: the root key is not there\n" {
+	if w := ready(); w.Code != 200 || w.Body.String() != "ready, but sealed fields are withheld: the root key is not there\ndatabase: degraded\n" {
 		t.Errorf("without keys: %d %s", w.Code, w.Body)
 	}
 	f.words, f.down = "the database does not answer", errors.New("dial db.internal: refused")
-	w := f.do("GET", "/readyz", "")
-	if w.Code != 503 || w.Body.String() != "not ready: the database does not answer\n" || strings.Contains(w.Body.String(), "db.internal") || !strings.Contains(f.log.String(), "db.internal") {
+	w := ready()
+	if w.Code != 503 || w.Body.String() != "not ready: the database does not answer\ndatabase: down\n" || !strings.Contains(f.log.String(), "db.internal") {
 		t.Errorf("without a database: %d %s", w.Code, w.Body)
 	}
-	if w := f.do("GET", "/healthz", ""); w.Code != 200 {
-		t.Errorf("a database that is away is no reason to restart: %d", w.Code)
+	if w := f.do("GET", "/readyz", ""); w.Code != 404 {
+		t.Errorf("what we depend on is told to anybody: %d %s", w.Code, w.Body)
 	}
-	f.down = nil
-	f.server.draining.Store(true)
-	if w := f.do("GET", "/readyz", ""); w.Code != 503 {
-		t.Errorf("while shutting down: %d", w.Code)
+	for _, door := range []http.Handler{f.handler, f.admin} {
+		if w := f.at(door, "GET", "/healthz", ""); w.Code != 200 {
+			t.Errorf("a database that is away is no reason to restart: %d", w.Code)
+		}
+	}
+	f.words, f.down = "", nil
+	f.server.leaving.unready.Store(true)
+	if w := ready(); w.Code != 503 || !strings.HasPrefix(w.Body.String(), "not ready: shutting down\n") {
+		t.Errorf("while shutting down: %d %s", w.Code, w.Body)
 	}
 }
 
@@ -216,7 +230,7 @@ func TestRunAnswersAndFinishesWhatItBegan(t *testing.T) {
 	for !strings.Contains(f.log.String(), "shutting down") {
 		time.Sleep(time.Millisecond)
 	}
-	if w := f.do("GET", "/readyz", ""); w.Code != 503 {
+	if w := f.at(f.admin, "GET", "/readyz", ""); w.Code != 503 {
 		t.Errorf("a server that shuts down says it is ready: %d", w.Code)
 	}
 	close(release)
@@ -228,6 +242,87 @@ func TestRunAnswersAndFinishesWhatItBegan(t *testing.T) {
 	}
 	if !strings.Contains(f.log.String(), "DEVELOPMENT IDENTITY") {
 		t.Error("the development identity did not say so")
+	}
+}
+
+// TestRunLeavesInOrder: readiness says no, requests are still taken for a while, long answers are asked to end, and the admin
+// door is the last to close.
+func TestRunLeavesInOrder(t *testing.T) {
+	var f *fixture
+	entered := make(chan struct{})
+	f = newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); string(body) == "short" {
+			_, _ = io.WriteString(w, "short")
+			return
+		}
+		close(entered)
+		<-f.server.Draining()
+		resp, err := http.Get(f.adminURL(t) + "/readyz")
+		if err != nil {
+			t.Error("the admin door closed before the answers ended:", err)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		_, _ = io.WriteString(w, "come back, "+resp.Status)
+	})
+	f.server.config.Drain = 300 * time.Millisecond
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- f.server.Run(ctx) }()
+	url := awaitURL(t, f.log)
+	ask := func(body string) string {
+		r, _ := http.NewRequest(http.MethodPost, url+"/graphql", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+f.token)
+		r.Header.Set("Content-Type", "application/json")
+		r.Close = true
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err.Error()
+		}
+		defer func() { _ = resp.Body.Close() }()
+		got, _ := io.ReadAll(resp.Body)
+		return string(got)
+	}
+	long := make(chan string, 1)
+	go func() { long <- ask("long") }()
+	<-entered
+	began := time.Now()
+	stop()
+	for !strings.Contains(f.log.String(), "shutting down") {
+		time.Sleep(time.Millisecond)
+	}
+	if got := ask("short"); got != "short" {
+		t.Errorf("a request that a balancer sent meanwhile: %s", got)
+	}
+	if got := <-long; got != "come back, 503 Service Unavailable" || time.Since(began) < 300*time.Millisecond {
+		t.Errorf("a long answer ended after %s: %s", time.Since(began), got)
+	}
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+}
+
+func (f *fixture) adminURL(t *testing.T) string {
+	t.Helper()
+	m := regexp.MustCompile(`msg=ready url=\S+ admin=(\S+)`).FindStringSubmatch(f.log.String())
+	if m == nil {
+		t.Fatalf("no admin address:\n%s", f.log)
+	}
+	return m[1]
+}
+
+func TestAddressesThatAreTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for setting, set := range map[string]func(*Config, string){"listen": func(c *Config, a string) { c.Listen = a }, "admin": func(c *Config, a string) { c.Admin = a }} {
+		f := newFixture(t, echo)
+		set(&f.server.config, taken.Addr().String())
+		if err := f.server.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "name another address with --"+setting) {
+			t.Errorf("%s: %v", setting, err)
+		}
 	}
 }
 

@@ -139,7 +139,7 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 		return err
 	}
 	config := server.Default()
-	config.Listen, config.Data, config.Database = "127.0.0.1:0", dir, database
+	config.Listen, config.Admin, config.Data, config.Database = "127.0.0.1:0", "", dir, database
 	log := server.NewLogger(&listener{told: told, next: null}, config)
 	h, err := house.Open(ctx, house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
 	if err != nil {
@@ -151,7 +151,7 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 		return err
 	}
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Ready: h.Ready, Identity: who, Log: log,
+		GraphQL: h.Gateway, Checks: h.Checks(), Identity: who, Log: log,
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
 	}).Run(ctx)
 }

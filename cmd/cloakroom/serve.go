@@ -16,7 +16,8 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "serve the API",
-		Long: `Serve the API: POST /graphql, GET /healthz, GET /readyz, and a page at / that says what to do next.
+		Long: `Serve the API: POST /graphql, GET /healthz, and a page at / that says what to do next. On an address of its own, --admin, it
+answers GET /healthz and GET /readyz to whoever operates it.
 
 Every setting is also an environment variable (--limits.body is CLOAKROOM_LIMITS_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
 of the file given by --config. Flags win over the environment, the environment over the file. Logs go to standard error; the
@@ -71,7 +72,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Ready: h.Ready, Identity: who, Log: log,
+		GraphQL: h.Gateway, Checks: h.Checks(), Identity: who, Log: log,
 		Sample:    sample(h),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
 	}).Run(ctx)

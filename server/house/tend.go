@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/server/health"
 )
 
 // care is what Tend knows of the house at the moment.
@@ -94,22 +94,32 @@ func (h *House) follow(ctx context.Context) {
 	}
 }
 
-// Ready reports whether operations can be answered. With an error, words say why not; without, what is missing from the
-// answers. Anybody may read the words: they name no host and no path.
-func (h *House) Ready(ctx context.Context) (words string, err error) {
-	err = h.Gateway.Ready(ctx)
-	why := h.care.withheld.Load()
-	switch {
-	case errors.Is(err, keyring.ErrHeld) && h.care.failing.Load():
-		return "erasures have to be carried out again on restored data, and the last attempt failed", err
-	case errors.Is(err, keyring.ErrHeld):
-		return "erasures are being carried out again on restored data", err
-	case err != nil:
-		return "the database does not answer", err
-	case why != nil:
-		return "sealed fields are withheld: " + *why, nil
+// Checks say whether operations can be answered, and what is missing from the answers.
+func (h *House) Checks() []health.Check {
+	return []health.Check{
+		{Name: "database", Look: func(ctx context.Context) (string, error) {
+			if err := h.store.DB.PingContext(ctx); err != nil {
+				return "the database does not answer", err
+			}
+			return "", nil
+		}},
+		{Name: "erasures", Look: func(context.Context) (string, error) {
+			switch err := h.Keyring.Held(); {
+			case err == nil:
+				return "", nil
+			case h.care.failing.Load():
+				return "erasures have to be carried out again on restored data, and the last attempt failed", err
+			default:
+				return "erasures are being carried out again on restored data", err
+			}
+		}},
+		{Name: "keys", Look: func(context.Context) (string, error) {
+			if why := h.care.withheld.Load(); why != nil {
+				return "sealed fields are withheld: " + *why, nil // Tend has logged the cause
+			}
+			return "", nil
+		}},
 	}
-	return "", nil
 }
 
 // plainly is why keys cannot be had. What the services say names hosts and paths, and goes to the log.
