@@ -15,12 +15,7 @@ type Kratos struct{ *Server }
 func Start(t testing.TB) Kratos {
 	t.Helper()
 	s, err := Open(Options{})
-	switch {
-	case errors.Is(err, errNoBinary) && os.Getenv(requireVariable) != "1":
-		t.Skipf("Kratos is not tested: %v; %s", err, remedy)
-	case err != nil:
-		t.Fatalf("%v; %s", err, remedy)
-	}
+	missed(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("log of Kratos:\n%s", s.Log())
@@ -30,6 +25,23 @@ func Start(t testing.TB) Kratos {
 		}
 	})
 	return Kratos{s}
+}
+
+// Need skips the test where there is no Kratos to start, unless that is a failure here.
+func Need(t testing.TB) {
+	t.Helper()
+	_, err := find()
+	missed(t, err)
+}
+
+func missed(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, errNoBinary) && os.Getenv(requireVariable) != "1":
+		t.Skipf("Kratos is not tested: %v; %s", err, remedy)
+	case err != nil:
+		t.Fatalf("%v; %s", err, remedy)
+	}
 }
 
 // Create enters a person.

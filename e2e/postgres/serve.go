@@ -151,7 +151,6 @@ func (s *Server) Start() error {
 // Stop ends it. Connections are cut, and transactions that were open are rolled back.
 func (s *Server) Stop() error { return s.p.Stop(syscall.SIGINT, patience) }
 
-
 // Log is what it wrote so far.
 func (s *Server) Log() string { return s.p.Log() }
 

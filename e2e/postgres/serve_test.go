@@ -13,9 +13,8 @@ import (
 )
 
 func TestAServerOfOnesOwnKeepsItsData(t *testing.T) {
-	_ = postgres.Start(t) // skips where there is none
-	// A test's own directory belongs to root only, where root runs it.
-	dir, err := os.MkdirTemp("/tmp", "cloakroom-pg-")
+	postgres.Need(t)
+	dir, err := os.MkdirTemp("/tmp", "cloakroom-pg-") //nolint:usetesting // a directory of t.TempDir cannot be entered by whom PostgreSQL runs as
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,18 +39,30 @@ var server = sync.OnceValues(func() (string, error) {
 func Start(t testing.TB) string {
 	t.Helper()
 	u, drop, err := Open()
-	switch {
-	case errors.Is(err, errNoBinaries) && os.Getenv(requireVariable) != "1":
-		t.Skipf("PostgreSQL is not tested: %v; %s", err, remedy)
-	case err != nil:
-		t.Fatalf("%v; %s", err, remedy)
-	}
+	check(t, err)
 	t.Cleanup(func() {
 		if err := drop(); err != nil {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
 	return u
+}
+
+// Need skips the test where there is no PostgreSQL to Serve, unless that is a failure here.
+func Need(t testing.TB) {
+	t.Helper()
+	_, err := binaries()
+	check(t, err)
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, errNoBinaries) && os.Getenv(requireVariable) != "1":
+		t.Skipf("PostgreSQL is not tested: %v; %s", err, remedy)
+	case err != nil:
+		t.Fatalf("%v; %s", err, remedy)
+	}
 }
 
 // Open returns the URL of an empty database, for programs that are no tests, and the function that drops it.

@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -16,6 +17,14 @@ func Start(t testing.TB) Redis {
 	check(t, err)
 	t.Cleanup(func() { closed(t, s) })
 	return Redis{s}
+}
+
+// Need skips the test where there is no Redis to start, unless that is a failure here.
+func Need(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		check(t, errNoBinary)
+	}
 }
 
 // Stop ends the server; everything in it is lost.

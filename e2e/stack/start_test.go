@@ -1,0 +1,47 @@
+package stack_test
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-crm/cloakroom/e2e/stack"
+)
+
+// TestReplicasShareOneHouse starts everything there is, writes on one replica and reads on the other.
+func TestReplicasShareOneHouse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	binary := filepath.Join(t.TempDir(), "cloakroom")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/cloakroom-crm/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := stack.Start(t, stack.Options{Binary: binary, Replicas: 2, Identity: "dev", Links: true})
+	manager := s.DevToken(t, "--role", "SALES_MANAGER")
+	ask := func(g *stack.Gateway, query string) *stack.Answer {
+		t.Helper()
+		a, err := g.Ask(t.Context(), stack.Bearer(manager), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	made := ask(s.Gateways[0], `mutation @for(purpose: SALES) { createContact(input: {firstName: "Ada", lastName: "Byron", email: "ada@example.org"}) { contact { id } } }`)
+	id, _ := made.Dig("createContact", "contact", "id").(string)
+	read := ask(s.Gateways[1], fmt.Sprintf(`query @for(purpose: SALES) { contact(id: %q) { email } }`, id))
+	if got := read.Dig("contact", "email"); got != "ada@example.org" {
+		t.Errorf("created %s, read %s", made.Raw, read.Raw)
+	}
+	if err := s.Gateways[1].Stop(); err != nil {
+		t.Error("the second gateway ended badly:", err)
+	}
+	if err := s.Gateways[1].Start(); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Gateways[1].Ask(t.Context(), stack.Nobody, "{ __typename }"); err != nil || strings.Join(a.Codes(), " ") != "UNAUTHENTICATED" {
+		t.Error("after a restart nobody gets", a, err)
+	}
+}
