@@ -112,7 +112,7 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup,
+	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
 	if err != nil {

@@ -1,15 +1,12 @@
 package graph
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -19,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -45,6 +43,7 @@ type Config struct {
 	// Documents are the trusted ones; nil: there are none. Mode says whether others are answered over HTTP.
 	Documents Documents
 	Mode      DocumentMode
+	Limits    Limits
 }
 
 // Gateway answers GraphQL operations over one store.
@@ -58,7 +57,17 @@ type Gateway struct {
 	now    func() time.Time
 	log    *slog.Logger
 	exec   *executor.Executor
+	api    *ast.Schema
 	words  map[string]bool // every name of the API's schema
+
+	limits    Limits
+	prices    prices
+	documents Documents
+	mode      DocumentMode
+	rules     *rules.Rules
+	parsed    *lru.LRU[*ast.QueryDocument] // documents by their texts
+	trusted   *lru.LRU[*ast.QueryDocument] // registered ones have their own place: whatever else is sent cannot displace them
+	strangers *lru.LRU[struct{}]           // digests that were logged
 }
 
 // ErrStale says that the schema files are newer than the code generated from them.
@@ -75,7 +84,8 @@ func New(c Config) (*Gateway, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log}
+	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
+		limits: c.Limits.orDefault(), documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000)}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err
@@ -90,30 +100,17 @@ func New(c Config) (*Gateway, error) {
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring}, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID})
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
-	g.words = vocabulary(es.Schema())
+	g.words, g.prices = vocabulary(es.Schema()), pricesOf(es.Schema(), c.Schema)
+	g.api, g.rules = es.Schema(), validationRules()
+	g.parsed, g.trusted = lru.New[*ast.QueryDocument](1000), lru.New[*ast.QueryDocument](4096)
 	g.exec = executor.New(es)
 	g.exec.Use(extension.Introspection{})
-	g.exec.SetQueryCache(documents{lru.New[*ast.QueryDocument](1000), g.reads})
-	g.exec.SetParserTokenLimit(MaxTokens)
-	g.exec.SetDisableSuggestion(true)
+	g.exec.SetQueryCache(handed{})
 	g.exec.AroundOperations(g.begin)
 	g.exec.AroundResponses(explain)
 	g.exec.SetErrorPresenter(g.present)
 	g.exec.SetRecoverFunc(g.recovered)
 	return g, nil
-}
-
-// documents are the parsed queries that are kept.
-type documents struct {
-	*lru.LRU[*ast.QueryDocument]
-	reads *read.Engine
-}
-
-// Add keeps a document, unless somebody's values stand in it.
-func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
-	if d.reads.Keepable(doc) {
-		d.LRU.Add(ctx, query, doc)
-	}
 }
 
 // opener adapts the keyring to what the read path asks.
@@ -137,37 +134,7 @@ func (g *Gateway) Schema() *ir.Schema { return g.schema }
 
 // Do answers one operation of the principal in ctx, in process.
 func (g *Gateway) Do(ctx context.Context, query string, variables map[string]any) *graphql.Response {
-	return g.answer(ctx, &graphql.RawParams{Query: query, Variables: variables})
-}
-
-// answer is the one way in: whatever the door, an operation meets the same bounds.
-func (g *Gateway) answer(ctx context.Context, p *graphql.RawParams) *graphql.Response {
-	if g.keys.Held() != nil {
-		return refused(read.CodeUnavailable, "erasures are being carried out again on restored data: try again later")
-	}
-	if len(p.Query) > MaxText {
-		return &graphql.Response{Errors: gqlerror.List{tooLarge()}}
-	}
-	ctx = graphql.StartOperationTrace(ctx)
-	now := g.now()
-	p.ReadTime = graphql.TraceTiming{Start: now, End: now}
-	op, errs := g.exec.CreateOperationContext(ctx, p)
-	if len(errs) > 0 {
-		return &graphql.Response{Errors: g.invalid(op, errs)}
-	}
-	if looks(op.Operation.SelectionSet, op.Doc, map[string]bool{}) > maxLooks {
-		return refused(read.CodeCostExceeded, fmt.Sprintf("an operation may ask for __schema and __type %d times", maxLooks))
-	}
-	responses, ctx := g.exec.DispatchOperation(ctx, op)
-	resp := responses(ctx)
-	if resp == nil { // the context ended before the answer was begun
-		return refused(read.CodeUnavailable, "the operation ran out of time")
-	}
-	// Root fields run side by side. Which failed first would tell how long each took.
-	slices.SortStableFunc(resp.Errors, func(a, b *gqlerror.Error) int {
-		return cmp.Or(strings.Compare(a.Path.String(), b.Path.String()), strings.Compare(a.Message, b.Message))
-	})
-	return resp
+	return g.answer(ctx, &request{query: query, variables: variables})
 }
 
 // begin settles who asks and why, before anything is touched: an operation outside the role's clearance is refused.
@@ -183,6 +150,8 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 	purpose := ""
 	if d := op.Operation.Directives.ForName("for"); d != nil {
 		purpose, _ = d.ArgumentMap(op.Variables)["purpose"].(string)
+	} else if a := asked(ctx); a != nil {
+		purpose = a.purpose
 	}
 	req, err := policy.NewRequest(g.schema, p, purpose)
 	switch {
@@ -196,30 +165,6 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 
 func refuse(err *read.Error) graphql.ResponseHandler {
 	return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{err.GraphQL()}})
-}
-
-// maxLooks bounds how often an operation asks about the schema: each answer is as large as the schema.
-const maxLooks = 2
-
-// looks counts the root fields that ask about the schema. A fragment that stands twice is merged, and counts once.
-func looks(set ast.SelectionSet, doc *ast.QueryDocument, visited map[string]bool) int {
-	n := 0
-	for _, s := range set {
-		switch s := s.(type) {
-		case *ast.Field:
-			if s.Name == "__schema" || s.Name == "__type" {
-				n++
-			}
-		case *ast.InlineFragment:
-			n += looks(s.SelectionSet, doc, visited)
-		case *ast.FragmentSpread:
-			if f := doc.Fragments.ForName(s.Name); f != nil && !visited[s.Name] {
-				visited[s.Name] = true
-				n += looks(f.SelectionSet, doc, visited)
-			}
-		}
-	}
-	return n
 }
 
 func onlyIntrospects(set ast.SelectionSet, doc *ast.QueryDocument, visited map[string]bool) bool {

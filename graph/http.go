@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -8,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
@@ -28,24 +28,36 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.write(w, graphQLResponse, http.StatusNotAcceptable, refused(read.CodeBadInput, "this answers in "+graphQLResponse+" or "+plainJSON+": accept one of them"))
 		return
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, "the request broke off"))
-		return
-	}
-	params, err := decodeRequest(body)
+	req, err := g.decode(r)
 	if err != nil {
 		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, err.Error()))
 		return
 	}
-	clear(body) // what is read is gone once it is answered
-	resp := g.answer(r.Context(), params)
-	g.write(w, kind, status(kind, resp), resp)
+	req.overHTTP = true
+	resp := g.answer(r.Context(), req)
+	code := status(kind, resp)
+	if req.needsPOST {
+		w.Header().Set("Allow", http.MethodPost) // RFC 9110 Section 15.5.6
+		code = http.StatusMethodNotAllowed
+	}
+	g.write(w, kind, code, resp)
 }
 
-func refused(code, message string) *graphql.Response {
-	return &graphql.Response{Errors: gqlerror.List{read.Fail(code, message).GraphQL()}}
+// decode reads a request from where its method puts it. A body that comes with GET has no meaning (RFC 9110 Section 9.3.1)
+// and gets none.
+func (g *Gateway) decode(r *http.Request) (*request, error) {
+	if r.Method == http.MethodGet {
+		return decodeURL(r.URL.RawQuery)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, errBroken
+	}
+	defer clear(body) // what is read is gone once it is understood
+	return decodeRequest(body)
 }
+
+var errBroken = errors.New("the request broke off")
 
 func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *graphql.Response) {
 	before, after, err := around(resp)
@@ -73,7 +85,7 @@ func status(kind string, r *graphql.Response) int {
 	switch r.Errors[0].Extensions["code"] {
 	case read.CodeUnauthenticated:
 		return http.StatusUnauthorized
-	case read.CodeForbidden:
+	case read.CodeForbidden, read.CodeUntrusted:
 		return http.StatusForbidden
 	case read.CodeInternal:
 		return http.StatusInternalServerError
@@ -84,24 +96,25 @@ func status(kind string, r *graphql.Response) int {
 }
 
 // negotiate chooses the media type of the answer by Accept (RFC 9110 Section 12.5.1); false if none of ours will do. Who
-// says nothing gets application/graphql-response+json, the draft's default since 2025.
+// does not name application/graphql-response+json gets application/json: not every client knows what its statuses mean.
 func negotiate(accept []string) (kind string, ok bool) {
 	if len(accept) == 0 {
-		return graphQLResponse, true
+		return plainJSON, true
 	}
-	modern, legacy := accepts(accept, graphQLResponse), accepts(accept, plainJSON)
+	modern, named := accepts(accept, graphQLResponse)
+	legacy, _ := accepts(accept, plainJSON)
 	switch {
 	case modern == 0 && legacy == 0:
 		return "", false
-	case legacy > modern:
-		return plainJSON, true
+	case modern > legacy || modern == legacy && named:
+		return graphQLResponse, true
 	}
-	return graphQLResponse, true
+	return plainJSON, true
 }
 
-// accepts is the weight of a media type: that of the most specific range it falls into.
-func accepts(accept []string, kind string) float64 {
-	weight, best := 0.0, 0
+// accepts is the weight of a media type: that of the most specific range it falls into, and whether that is the type itself.
+func accepts(accept []string, kind string) (weight float64, named bool) {
+	best := 0
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
 		rng, params, err := mime.ParseMediaType(part)
 		if err != nil {
@@ -127,5 +140,5 @@ func accepts(accept []string, kind string) float64 {
 		}
 		weight, best = q, specific
 	}
-	return weight
+	return weight, best == 3
 }

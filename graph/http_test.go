@@ -14,8 +14,13 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
-// send posts a body as SALES_MANAGER. Headers are `Name: value`.
+// send posts a body as SALES_MANAGER and wants to know by the status whether it was executed.
 func (w *world) send(body string, headers ...string) *httptest.ResponseRecorder {
+	return w.post(body, append(headers, "Accept: application/graphql-response+json")...)
+}
+
+// post posts a body as SALES_MANAGER. Headers are `Name: value`.
+func (w *world) post(body string, headers ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	for _, h := range headers {
@@ -38,13 +43,12 @@ func first(t *testing.T) *world { return databases(t)[0].open(t) }
 // What is not a request is refused with one text, whatever was sent: neither the answer nor the log repeats it.
 func TestMalformedRequestsAreNotRepeated(t *testing.T) {
 	w := first(t)
-	const malformed = `{"errors":[{"message":"malformed request: send one JSON object with query, and if needed operationName, variables and extensions","extensions":{"code":"BAD_INPUT"}}]}`
+	const malformed = `{"errors":[{"message":"malformed request: send one JSON object with query, or with documentId, and if needed operationName, variables and extensions","extensions":{"code":"BAD_INPUT"}}]}`
 	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
 	for name, body := range map[string]string{
 		"nothing":                    ``,
 		"cut off":                    `{"query": "Canary`,
 		"not JSON":                   `Canary`,
-		"a batch":                    `[{"query": "{ Canary }"}]`,
 		"a string":                   `"Canary"`,
 		"null":                       `null`,
 		"no query":                   `{"canary": "{ me { role } }"}`,
@@ -62,6 +66,10 @@ func TestMalformedRequestsAreNotRepeated(t *testing.T) {
 		"two variables of one name":  `{"query": "{ me { role } }", "variables": {"Canary": {"a": 1, "a": 2}}}`,
 		"two within a list":          `{"query": "{ me { role } }", "variables": {"Canary": [{"a": 1, "a": 2}]}}`,
 		"a byte order mark":          "\ufeff" + `{"query": "{ Canary }"}`,
+		"an id that is none":         `{"documentId": "Canary bird"}`,
+		"an id and another":          `{"documentId": "Canary", "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "` + strings.Repeat("a0", 32) + `"}}}`,
+		"a digest that is none":      `{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "Canary"}}}`,
+		"a version to come":          `{"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "` + strings.Repeat("a0", 32) + `"}}}`,
 		"bytes that are not UTF-8":   "{\"query\": \"{ Canary\xff }\"}",
 		"UTF-16":                     "{\x00\"\x00C\x00a\x00n\x00a\x00r\x00y\x00",
 		"too deep":                   `{"query": "{ me { role } }", "variables": {"Canary": ` + deep + `}}`,
@@ -113,9 +121,10 @@ func TestMediaTypeAndStatus(t *testing.T) {
 		body, accept, kind string
 		status             int
 	}{
-		{good, "", modern, 200},
-		{good, "*/*", modern, 200},
-		{good, "application/*", modern, 200},
+		{good, "", legacy, 200},
+		{good, "*/*", legacy, 200},
+		{good, "application/*", legacy, 200},
+		{good, "*/*, application/json;q=0.5", modern, 200},
 		{good, legacy, legacy, 200},
 		{good, legacy + ", " + modern, modern, 200},
 		{good, modern + ";q=0.1, " + legacy, legacy, 200},
@@ -140,7 +149,7 @@ func TestMediaTypeAndStatus(t *testing.T) {
 		if c.accept != "" {
 			headers = []string{"Accept: " + c.accept}
 		}
-		r := w.send(c.body, headers...)
+		r := w.post(c.body, headers...)
 		if kind := r.Header().Get("Content-Type"); r.Code != c.status || kind != c.kind+"; charset=utf-8" {
 			t.Errorf("Accept %q, %s: %d %s %s", c.accept, c.body, r.Code, kind, r.Body)
 		}
@@ -148,7 +157,7 @@ func TestMediaTypeAndStatus(t *testing.T) {
 			t.Errorf("an operation that was not executed has data: %s", r.Body)
 		}
 	}
-	if r := w.send(good, "Accept: text/html", "Accept: "+legacy); r.Code != 200 {
+	if r := w.post(good, "Accept: text/html", "Accept: "+legacy); r.Code != 200 {
 		t.Errorf("two Accept headers: %d", r.Code)
 	}
 	// An error below a nullable place is data all the same.

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,16 +9,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"github.com/cloakroom-crm/cloakroom/graph/read"
-)
-
-// Bounds of a document. Validation compares selections with each other, so its time grows with the square of their number:
-// at these bounds the worst shapes known take well below half a second, and what GraphiQL asks of the schema is a tenth of
-// them. Documents are kept in a cache, which is why their size is bounded as well as their tokens.
-const (
-	MaxTokens = 1500     // words, names, values and punctuation
-	MaxText   = 32 << 10 // bytes
 )
 
 // maxErrors is how many errors of one document are told. A document can have as many as the square of its size.
@@ -61,7 +50,7 @@ var wrong = map[string]string{
 // invalid tells the errors of a document in our own words. They keep code and place; of what the parser and the rules wrote,
 // only the names that the schema has too are passed on. All else is the sender's: values are often somebody's data, and
 // errors end up in logs.
-func (g *Gateway) invalid(op *graphql.OperationContext, errs gqlerror.List) gqlerror.List {
+func (g *Gateway) invalid(op *ast.OperationDefinition, errs gqlerror.List) *graphql.Response {
 	out := make(gqlerror.List, 0, min(len(errs), maxErrors))
 	for _, e := range errs[:min(len(errs), maxErrors)] {
 		code := errcode.ValidationFailed
@@ -71,35 +60,26 @@ func (g *Gateway) invalid(op *graphql.OperationContext, errs gqlerror.List) gqle
 		told := &gqlerror.Error{Locations: e.Locations, Extensions: map[string]any{"code": code}}
 		switch {
 		case code == errcode.ParseFailed && strings.HasPrefix(e.Message, "exceeded token limit"):
-			told = tooLarge()
+			told = g.limits.tooLarge().Errors[0]
 		case code == errcode.ParseFailed:
 			told.Message = "this is not a GraphQL document"
 		case len(e.Path) > 1 && e.Path[0] == ast.PathName("variable"):
 			told.Message = g.named("the value of a variable does not fit its type", e)
 			told.Locations = declared(op, e.Path[1])
-		case e.Rule != "":
-			told.Message = g.named(wrong[e.Rule], e)
-		case op.Doc == nil:
-			told.Message = "the document has no operation"
 		default:
-			told.Message = "operationName must name one of the document's operations, and may be left out only where there is one"
+			told.Message = g.named(wrong[e.Rule], e)
 		}
 		out = append(out, told)
 	}
-	return out
-}
-
-func tooLarge() *gqlerror.Error {
-	return &gqlerror.Error{Extensions: map[string]any{"code": read.CodeCostExceeded},
-		Message: fmt.Sprintf("an operation may have %d tokens and %d bytes: ask in parts, and send values as variables", MaxTokens, MaxText)}
+	return &graphql.Response{Errors: out}
 }
 
 // declared is where the operation declares the variable of that name.
-func declared(op *graphql.OperationContext, name ast.PathElement) []gqlerror.Location {
-	if op.Operation == nil {
+func declared(op *ast.OperationDefinition, name ast.PathElement) []gqlerror.Location {
+	if op == nil {
 		return nil
 	}
-	for _, v := range op.Operation.VariableDefinitions {
+	for _, v := range op.VariableDefinitions {
 		if name == ast.PathName(v.Variable) && v.Position != nil {
 			return []gqlerror.Location{{Line: v.Position.Line, Column: v.Position.Column}}
 		}

@@ -3,9 +3,11 @@ package graph
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // Any body is a request or the one fixed error. What is a request means the same to every reader of JSON, and comes out
@@ -23,31 +25,83 @@ func FuzzDecodeRequest(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
+	for _, body := range []string{
+		`{"documentId": "sha256:aa"}`, `{"documentId": ""}`, `{"documentId": "a b"}`, `[{"query": "x"}]`,
+		`{"query": "x", "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "` + strings.Repeat("a0", 32) + `"}}}`,
+		`{"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "` + strings.Repeat("a0", 32) + `"}}}`,
+	} {
+		f.Add([]byte(body))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := decodeRequest(body)
 		if err != nil {
-			if !errors.Is(err, errMalformed) || p != nil {
+			if !errors.Is(err, errMalformed) && !errors.Is(err, errBatch) {
 				t.Fatalf("an error of its own: %v", err)
 			}
 			return
 		}
-		if p.Query == "" {
-			t.Fatal("a request without a query")
+		if p.query == "" && p.document == "" {
+			t.Fatal("a request without a document")
 		}
 		var plain map[string]any
 		if err := json.Unmarshal(body, &plain); err != nil {
 			t.Fatalf("others do not read it at all: %v", err)
 		}
-		if plain["query"] != p.Query || plain["operationName"] != nil && plain["operationName"] != p.OperationName {
+		if query, _ := plain["query"].(string); query != p.query || plain["operationName"] != nil && plain["operationName"] != p.operationName {
 			t.Fatalf("others read %v in it", plain)
 		}
-		again, err := json.Marshal(map[string]any{"query": p.Query, "operationName": p.OperationName, "variables": p.Variables, "extensions": p.Extensions})
+		members := map[string]any{"query": p.query, "operationName": p.operationName, "variables": p.variables, "extensions": p.extensions}
+		if p.document != "" {
+			members["documentId"] = p.document
+		}
+		again, err := json.Marshal(members)
 		if err != nil {
 			t.Fatal(err)
 		}
 		q, err := decodeRequest(again)
-		if err != nil || q.Query != p.Query || q.OperationName != p.OperationName || !reflect.DeepEqual(q.Variables, p.Variables) || !reflect.DeepEqual(q.Extensions, p.Extensions) {
+		if err != nil || !same(p, q) {
 			t.Fatalf("%s came back as %+v, %v", again, q, err)
+		}
+		// A URL says the same.
+		values := url.Values{}
+		for name, v := range members {
+			if text, ok := v.(string); ok {
+				values.Set(name, text)
+				continue
+			}
+			object, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values.Set(name, string(object))
+		}
+		u, err := decodeURL(values.Encode())
+		if err != nil || !same(p, u) || !u.byGET {
+			t.Fatalf("%s came back from a URL as %+v, %v", again, u, err)
+		}
+	})
+}
+
+func same(a, b *request) bool {
+	return a.query == b.query && a.operationName == b.operationName && a.document == b.document &&
+		reflect.DeepEqual(a.variables, b.variables) && reflect.DeepEqual(a.extensions, b.extensions)
+}
+
+// Any query string is a request or a fixed error.
+func FuzzDecodeURL(f *testing.F) {
+	for _, q := range []string{"query={me{role}}", "query=a&query=b", "variables={}&query=x", "query=%ff", "query=%zz", "documentId=abc", "documentId=", "query=x;y", "", "query=x&extensions=[]", "query=x&variables=null", "query=x&unknown=1&unknown=2"} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, q string) {
+		r, err := decodeURL(q)
+		if err != nil {
+			if !errors.Is(err, errMalformed) {
+				t.Fatalf("an error of its own: %v", err)
+			}
+			return
+		}
+		if !r.byGET || r.query == "" && r.document == "" || !utf8.ValidString(r.query) {
+			t.Fatalf("%+v", r)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -49,13 +50,22 @@ func around(r *graphql.Response) (before, after []byte, err error) {
 	return before, append(after, '}'), nil
 }
 
-// appendExtensions knows the one extension that every answer has.
+// appendExtensions knows the extensions that answers have.
 func appendExtensions(b []byte, extensions map[string]any) ([]byte, error) {
 	notes, ok := extensions[privacyExtension].([]read.Note)
-	if !ok || len(extensions) > 1 {
+	cost, priced := extensions[costExtension].(int64)
+	known := 1
+	if priced {
+		known++
+	}
+	if !ok || len(extensions) > known {
 		return appendJSON(b, extensions)
 	}
-	b = append(b, `{"`+privacyExtension+`":[`...)
+	b = append(b, '{')
+	if priced {
+		b = append(strconv.AppendInt(append(b, `"`+costExtension+`":`...), cost, 10), ',')
+	}
+	b = append(b, `"`+privacyExtension+`":[`...)
 	for i := range notes {
 		if i > 0 {
 			b = append(b, ',')

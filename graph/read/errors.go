@@ -21,6 +21,8 @@ const (
 	CodePageTooLarge      = "PAGE_TOO_LARGE"
 	CodeAggregateBudget   = "AGGREGATE_BUDGET"
 	CodeConflict          = "CONFLICT"
+	CodeUntrusted         = "DOCUMENT_NOT_TRUSTED"
+	CodeNoDocument        = "PERSISTED_QUERY_NOT_FOUND" // the name that clients of persisted queries know
 	CodeUnavailable       = "UNAVAILABLE"
 	CodeInternal          = "INTERNAL"
 )
