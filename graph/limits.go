@@ -15,9 +15,9 @@ import (
 type Limits struct {
 	Text       int   // bytes of the document; default 32 KiB: documents are kept in a cache
 	Tokens     int   // words, names, values and signs; default 1500, a sixth more than GraphiQL's question about the schema has
-	Depth      int   // selections within selections; default 30
-	Aliases    int   // default 100
-	Directives int   // default 200
+	Depth      int   // selections within selections; default 20
+	Aliases    int   // default 60
+	Directives int   // default 50
 	Fields     int   // default 1000
 	Cost       int64 // points, see measure; default 10,000
 }
@@ -30,8 +30,8 @@ const (
 
 func (l Limits) orDefault() Limits {
 	return Limits{
-		Text: cmp.Or(l.Text, MaxText), Tokens: cmp.Or(l.Tokens, MaxTokens), Depth: cmp.Or(l.Depth, 30), Aliases: cmp.Or(l.Aliases, 100),
-		Directives: cmp.Or(l.Directives, 200), Fields: cmp.Or(l.Fields, 1000), Cost: cmp.Or(l.Cost, 10_000),
+		Text: cmp.Or(l.Text, MaxText), Tokens: cmp.Or(l.Tokens, MaxTokens), Depth: cmp.Or(l.Depth, 20), Aliases: cmp.Or(l.Aliases, 60),
+		Directives: cmp.Or(l.Directives, 50), Fields: cmp.Or(l.Fields, 1000), Cost: cmp.Or(l.Cost, 10_000),
 	}
 }
 

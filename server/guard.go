@@ -20,41 +20,47 @@ import (
 
 // refuse answers in the form GraphQL clients understand.
 func refuse(w http.ResponseWriter, status int, e *read.Error) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{e.GraphQL()}})
 }
 
-// headers are the same for every answer: nothing of ours belongs into a frame, another site's page or a shared cache.
-func headers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(w, r)
-	})
-}
-
-// sameOrigin refuses what a browser sends on behalf of another site. Clients that are not browsers send neither Origin nor
-// Sec-Fetch-Site and pass.
-func sameOrigin(next http.Handler) http.Handler {
-	p := http.NewCrossOriginProtection()
-	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, read.Fail(read.CodeForbidden, "a page of another site may not ask on its visitor's behalf"))
-	}))
-	return p.Handler(next)
+// headers are the same for every answer: nothing of ours belongs into a frame, another site's page or a shared cache. Nothing
+// is ever compressed: what somebody else chose (a filter, an alias) stands in one answer with personal data, and the length
+// of the two compressed together tells about it, guess by guess (BREACH).
+func headers(secure bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			h.Set("Cache-Control", "no-store")
+			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+			h.Set("Cross-Origin-Resource-Policy", "same-origin")
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("X-Content-Type-Options", "nosniff")
+			if secure {
+				h.Set("Strict-Transport-Security", "max-age=31536000")
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
 // jsonOnly refuses other content types. The ones an HTML form can send need no preflight, so they would let another site's
 // page ask; multipart bodies are not understood at all.
 func jsonOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		if r.Method != http.MethodPost { // what a URL asks has no body
+			next.ServeHTTP(w, r)
+			return
+		}
+		kind, params, err := mime.ParseMediaType(strings.Join(r.Header.Values("Content-Type"), ",")) // two of them are none
+		if charset, said := params["charset"]; err != nil || kind != "application/json" || said && !strings.EqualFold(charset, "utf-8") {
 			refuse(w, http.StatusUnsupportedMediaType, read.Fail(read.CodeBadInput, "send Content-Type: application/json"))
+			return
+		}
+		if r.Header.Get("Content-Encoding") != "" { // a few bytes could become gigabytes
+			refuse(w, http.StatusUnsupportedMediaType, read.Fail(read.CodeBadInput, "send the body as it is, without Content-Encoding"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -65,10 +71,20 @@ func jsonOnly(next http.Handler) http.Handler {
 func bounded(limit int64) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+			if r.Method != http.MethodPost {
+				r.Body = http.NoBody
+				next.ServeHTTP(w, r)
+				return
+			}
+			var body []byte
+			var err error
+			if r.ContentLength <= limit { // else it says itself that it is too large, and none of it is read
+				body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+			}
 			var large *http.MaxBytesError
 			switch {
-			case errors.As(err, &large):
+			case r.ContentLength > limit || errors.As(err, &large):
+				w.Header().Set("Connection", "close") // rather than reading the rest of it for the sake of the next request
 				refuse(w, http.StatusRequestEntityTooLarge, read.Fail(read.CodeBadInput, fmt.Sprintf("the request is larger than %d bytes", limit)))
 				return
 			case err != nil:

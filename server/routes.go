@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -13,7 +14,7 @@ import (
 // a server depends on and how busy it is are nobody else's business.
 func (s *Server) adminRoutes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(access(s.log), recovered(s.log), headers)
+	r.Use(access(s.log), recovered(s.log), headers(false))
 	r.Get("/healthz", alive)
 	r.Get("/readyz", s.readiness)
 	return r
@@ -22,23 +23,34 @@ func (s *Server) adminRoutes() http.Handler {
 // routes is the whole public surface.
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(access(s.log), recovered(s.log), headers)
+	site := pages{s.config.PublicURL, s.config.Origins}
+	r.Use(access(s.log), recovered(s.log), headers(strings.HasPrefix(s.config.PublicURL, "https://")))
 	r.Get("/", s.startPage)
 	r.Get("/healthz", alive)
-	r.With(sameOrigin, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count).
-		Method(http.MethodPost, "/graphql", s.graphql)
-	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		// A GET could be sent by an <img> of another site, so operations are never read from a URL.
+	ask := r.With(site.guard, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count)
+	ask.Method(http.MethodPost, "/graphql", s.graphql)
+	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only
+	notAllowed := notAllowed(r)
+	r.Method(http.MethodOptions, "/graphql", site.preflight(notAllowed))
+	r.MethodNotAllowed(notAllowed)
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusNotFound, read.Fail(read.CodeBadInput, "there is nothing at this address: operations go to /graphql"))
+	})
+	return r
+}
+
+// notAllowed names the methods there are (RFC 9110 Section 15.5.6).
+func notAllowed(r chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
 		text := "this method is not allowed here"
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
-				w.Header().Add("Allow", method) // RFC 9110 Section 15.5.6
+				w.Header().Add("Allow", method)
 				if method == http.MethodPost {
-					text += "; operations are sent by POST"
+					text += ": operations are sent by POST"
 				}
 			}
 		}
 		refuse(w, http.StatusMethodNotAllowed, read.Fail(read.CodeBadInput, text))
-	})
-	return r
+	}
 }

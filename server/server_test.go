@@ -74,6 +74,21 @@ func (f *fixture) at(door http.Handler, method, path, body string, headers ...st
 	return w
 }
 
+// counted is a long body that knows how much of it was read.
+type counted struct{ left, read int }
+
+func (c *counted) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), c.left)
+	for i := range p[:n] {
+		p[i] = ' '
+	}
+	c.left, c.read = c.left-n, c.read+n
+	return n, nil
+}
+
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	p, _ := policy.PrincipalFrom(r.Context())
@@ -102,14 +117,24 @@ func TestGraphQLRoute(t *testing.T) {
 		"in another charset":         {"POST", `{}`, []string{auth, kind + "; charset=utf-16"}, 415, "BAD_INPUT"},
 		"too large":                  {"POST", strings.Repeat("x", 101), []string{auth, kind}, 413, "larger than 100 bytes"},
 		"just large enough":          {"POST", strings.Repeat("x", 100), []string{auth, kind}, 200, "xxx"},
-		"by GET":                     {"GET", "", []string{auth}, 405, "sent by POST"},
+		"by GET":                     {"GET", "", []string{auth}, 200, "ADMIN "},
+		"by GET, from another site":  {"GET", "", []string{auth, "Sec-Fetch-Site: cross-site"}, 403, "FORBIDDEN"},
+		"by GET, from a sister site": {"GET", "", []string{auth, "Sec-Fetch-Site: same-site"}, 403, "FORBIDDEN"},
+		"by GET, from an old frame":  {"GET", "", []string{auth, "Origin: null"}, 403, "FORBIDDEN"},
+		"by GET, typed":              {"GET", "", []string{auth, "Sec-Fetch-Site: none"}, 200, "ADMIN "},
+		"by GET, without a token":    {"GET", "", nil, 401, "UNAUTHENTICATED"},
+		"by HEAD":                    {"HEAD", "", []string{auth}, 405, "BAD_INPUT"},
+		"two origins":                {"POST", `{}`, []string{auth, kind, "Origin: http://example.com", "Origin: https://evil.test"}, 403, "FORBIDDEN"},
+		"two content types":          {"POST", `{}`, []string{auth, kind, "Content-Type: text/plain"}, 415, "BAD_INPUT"},
+		"an empty charset":           {"POST", `{}`, []string{auth, kind + `; charset=""`}, 415, "BAD_INPUT"},
+		"compressed":                 {"POST", `{}`, []string{auth, kind, "Content-Encoding: gzip"}, 415, "BAD_INPUT"},
 		"a method that is not known": {"BREW", "", []string{auth}, 405, "BAD_INPUT"},
 	} {
 		w := f.do(c.method, "/graphql", c.body, c.headers...)
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
-		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Vary") == "" && c.method != "HEAD" && c.method != "BREW" {
 			t.Errorf("%s: headers are missing: %v", name, w.Header())
 		}
 	}
@@ -118,13 +143,13 @@ func TestGraphQLRoute(t *testing.T) {
 func TestMethodsThatAreNotAllowedNameTheOnesThatAre(t *testing.T) {
 	f := newFixture(t, echo)
 	for _, c := range []struct{ method, path, allow, text string }{
-		{"GET", "/graphql", "POST", "sent by POST"},
-		{"PUT", "/graphql?canary", "POST", "sent by POST"},
+		{"PUT", "/graphql?canary", "GET, POST", "sent by POST"},
+		{"OPTIONS", "/graphql", "GET, POST", "sent by POST"},
 		{"POST", "/", "GET", "not allowed here"},
 		{"DELETE", "/healthz", "GET", "not allowed here"},
 	} {
 		w := f.do(c.method, c.path, "")
-		if w.Code != 405 || w.Header().Get("Allow") != c.allow || !strings.Contains(w.Body.String(), c.text) || strings.Contains(w.Body.String(), "canary") {
+		if w.Code != 405 || strings.Join(w.Header().Values("Allow"), ", ") != c.allow || !strings.Contains(w.Body.String(), c.text) || strings.Contains(w.Body.String(), "canary") {
 			t.Errorf("%s %s: %d, Allow: %q, %s", c.method, c.path, w.Code, w.Header().Get("Allow"), w.Body)
 		}
 	}

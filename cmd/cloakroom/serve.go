@@ -49,7 +49,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
-	o.Hold = true
+	o.Hold, o.Gateway = true, config.Gateway
 	h, err := house.Open(c.Context(), o)
 	if err != nil {
 		return err

@@ -32,6 +32,9 @@ type Options struct {
 	// Without it Open does it.
 	Hold bool
 	Log  *slog.Logger
+	// Gateway sets what the gateway needs besides: bounds, and the ports of what replicas share. It may look at the Schema.
+	// Nil: only Do answers.
+	Gateway func(*graph.Config)
 }
 
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
@@ -173,7 +176,11 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
-	h.Gateway, err = graph.New(graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log})
+	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log}
+	if o.Gateway != nil {
+		o.Gateway(&c)
+	}
+	h.Gateway, err = graph.New(c)
 	if err != nil {
 		return err
 	}
