@@ -19,7 +19,7 @@ import (
 
 // answer is the one way in: whatever the door, POST, GET, a subscription's event or a call in process, an operation meets the
 // same bounds, in this order: what may be said at all, then what is cheap to know (its length, its size, its price), then
-// what costs (validation), then who asks and why. Work ends with ctx, which is done as soon as the sender has left.
+// whether the sender has so much left, then what costs (validation), then who asks and why. Work ends with ctx, which is done as soon as the sender has left.
 func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 	if g.keys.Held() != nil {
 		return refused(read.CodeUnavailable, "erasures are being carried out again on restored data: try again later")
@@ -29,6 +29,9 @@ func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 	}
 	doc, valid, refusal := g.parse(ctx, r)
 	if refusal != nil {
+		if tooOften := g.spend(ctx, nil, nil, 1); tooOften != nil {
+			return tooOften
+		}
 		return refusal
 	}
 	op := doc.Operations.ForName(r.operationName)
@@ -48,6 +51,9 @@ func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 	}
 	if looks(op.SelectionSet, doc, map[string]bool{}) > maxLooks {
 		return tooMuch("an operation may ask for __schema and __type %d times", maxLooks)
+	}
+	if tooOften := g.spend(ctx, doc, op, s.points()); tooOften != nil {
+		return tooOften
 	}
 	if ctx.Err() != nil {
 		return late()

@@ -44,6 +44,8 @@ type Config struct {
 	Documents Documents
 	Mode      DocumentMode
 	Limits    Limits
+	Limiter   Limiter // how much principals may ask; nil: without limit
+	Events    Events  // notices to other replicas; nil: there are none
 }
 
 // Gateway answers GraphQL operations over one store.
@@ -61,6 +63,8 @@ type Gateway struct {
 	words  map[string]bool // every name of the API's schema
 
 	limits    Limits
+	limiter   Limiter
+	events    Events
 	prices    prices
 	documents Documents
 	mode      DocumentMode
@@ -85,7 +89,7 @@ func New(c Config) (*Gateway, error) {
 		c.Log = slog.Default()
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
-		limits: c.Limits.orDefault(), documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000)}
+		limits: c.Limits.orDefault(), limiter: c.Limiter, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000)}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,11 @@ func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *gr
 		before = []byte(`{"errors":[{"message":"internal error","extensions":{"code":"` + read.CodeInternal + `"}}]}`)
 	}
 	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	if len(resp.Data) == 0 && len(resp.Errors) > 0 {
+		if seconds, ok := resp.Errors[0].Extensions["retryAfter"].(int); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds)) // RFC 9110 Section 10.2.3
+		}
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(before)+len(data)+len(after)))
 	w.WriteHeader(status)
 	for _, part := range [...][]byte{before, data, after} {
@@ -79,7 +84,13 @@ func (g *Gateway) write(w http.ResponseWriter, kind string, status int, resp *gr
 // status is 200 for what was executed. Of what was not, application/json says 200 all the same: its clients take any other
 // status for an answer that does not come from a GraphQL server.
 func status(kind string, r *graphql.Response) int {
-	if len(r.Data) > 0 || len(r.Errors) == 0 || kind == plainJSON {
+	if len(r.Data) > 0 || len(r.Errors) == 0 {
+		return http.StatusOK
+	}
+	if r.Errors[0].Extensions["code"] == read.CodeRateLimited { // HTTP's own business, whatever the type: proxies act upon it
+		return http.StatusTooManyRequests
+	}
+	if kind == plainJSON {
 		return http.StatusOK
 	}
 	switch r.Errors[0].Extensions["code"] {

@@ -18,6 +18,7 @@ import (
 type Keys struct {
 	Cursor    []byte
 	Pseudonym []byte
+	Shared    []byte // what replicas share outside of the database is sealed and signed with keys derived from it
 }
 
 const keyFile = "gateway.key"
@@ -59,7 +60,7 @@ func DeriveKeys(root []byte) (Keys, error) {
 		label string
 		size  int
 		key   *[]byte
-	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}} {
+	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}, {"cloakroom shared v1", 32, &k.Shared}} {
 		var err error
 		if *d.key, err = hkdf.Key(sha256.New, root, nil, d.label, d.size); err != nil {
 			return Keys{}, fmt.Errorf("derive key: %w", err)

@@ -23,6 +23,7 @@ const (
 	CodeConflict          = "CONFLICT"
 	CodeUntrusted         = "DOCUMENT_NOT_TRUSTED"
 	CodeNoDocument        = "PERSISTED_QUERY_NOT_FOUND" // the name that clients of persisted queries know
+	CodeRateLimited       = "RATE_LIMITED"
 	CodeUnavailable       = "UNAVAILABLE"
 	CodeInternal          = "INTERNAL"
 )
@@ -32,6 +33,8 @@ type Error struct {
 	Code    string
 	Message string
 	Field   string // the input field at fault, if any
+	// RetryAfter is in how many seconds asking again may help; zero says nothing about it.
+	RetryAfter int
 }
 
 // Error returns the message.
@@ -42,6 +45,9 @@ func (e *Error) GraphQL() *gqlerror.Error {
 	ext := map[string]any{"code": e.Code}
 	if e.Field != "" {
 		ext["field"] = e.Field
+	}
+	if e.RetryAfter > 0 {
+		ext["retryAfter"] = e.RetryAfter
 	}
 	return &gqlerror.Error{Message: e.Message, Extensions: ext}
 }

@@ -1,0 +1,29 @@
+package graph
+
+import "context"
+
+// Events carries notices to every replica: that something changed, that a session was revoked. A notice names things by
+// opaque ids and carries no value: whoever receives one asks anew, and is answered as the rules stand then.
+type Events interface {
+	// Publish tells every replica, this one first and without fail. An error says that others may not have heard; they
+	// learn of a gap as soon as they can be reached.
+	Publish(ctx context.Context, topic string, notice []byte) error
+	// Subscribe returns what is published on a topic from now on, until stop. The channel is closed by stop, and by the
+	// end of the bus.
+	Subscribe(topic string) (notices <-chan Notice, stop func())
+}
+
+// Notice is one thing that was published, or the notice that some may have been missed.
+type Notice struct {
+	Topic string
+	Data  []byte
+	// Gap says that notices may have been lost before this one, which has no data: whoever keeps what they are about
+	// forgets it, or looks again.
+	Gap bool
+}
+
+// Topics that more than one part of the house speaks of.
+const (
+	TopicRevoked   = "revoked"   // a session or an identity, by its opaque id: it is nobody from now on
+	TopicDocuments = "documents" // the registry of trusted documents changed
+)

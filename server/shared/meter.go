@@ -1,0 +1,121 @@
+package shared
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/graph"
+)
+
+// Rates say how much somebody may ask, in points: what operations cost.
+type Rates struct {
+	PerMinute int            // of one identity in one role; zero: DefaultRate
+	Burst     int            // what can be spent at once; zero: half a minute's
+	Roles     map[string]int // points a minute of roles that differ
+}
+
+// DefaultRate is the rate of whoever has none of their own.
+const DefaultRate = 6000
+
+// rightsRate is what exercising rights may cost in a minute, and in one go: a person withdraws some consents, and not a
+// thousand.
+const rightsRate, rightsBurst = 60, 30
+
+// nobodyRate is for requests nobody stands behind. One address may hide many people, or be a proxy, so these points go
+// only for what fails: see graph.Spending.
+const nobodyRate, nobodyBurst = 120, 60
+
+// budget is a rate as the generic cell rate algorithm (GCRA, ITU-T I.371) has it: each point takes `each`, and spending
+// may run ahead of time by `ahead`.
+type budget struct{ each, ahead time.Duration }
+
+func (b budget) cost(points int) time.Duration {
+	return min(time.Duration(points)*b.each, b.ahead) // what costs more than a full budget takes all of it
+}
+
+func (r Rates) budget(s graph.Spending) budget {
+	rate, burst := r.PerMinute, r.Burst
+	if rate <= 0 {
+		rate = DefaultRate
+	}
+	if burst <= 0 {
+		burst = max(rate/2, 1)
+	}
+	switch own, ok := r.Roles[s.Role]; {
+	case s.Principal == "":
+		rate, burst = nobodyRate, nobodyBurst
+	case s.Rights:
+		rate, burst = rightsRate, rightsBurst
+	case ok && own > 0:
+		rate, burst = own, max(int(int64(burst)*int64(own)/int64(rate)), 1)
+	}
+	each := time.Minute / time.Duration(rate)
+	return budget{each: max(each, time.Microsecond), ahead: max(each, time.Microsecond) * time.Duration(burst)}
+}
+
+// account is whose budget it is.
+func account(s graph.Spending) []string {
+	switch {
+	case s.Principal == "":
+		return []string{"address", s.Address}
+	case s.Rights:
+		return []string{"rights", s.Principal}
+	}
+	return []string{"principal", s.Principal, s.Role}
+}
+
+// meter limits in this process. Its memory is bounded: accounts that owe nothing are forgotten, and when all of maxAccounts
+// owe something, those it has no room for share one.
+type meter struct {
+	rates Rates
+	now   func() time.Time
+
+	mu    sync.Mutex
+	owes  map[string]time.Time // until when an account has spent
+	swept time.Time
+}
+
+const maxAccounts = 50000
+
+func newMeter(r Rates, now func() time.Time) *meter {
+	return &meter{rates: r, now: now, owes: map[string]time.Time{}}
+}
+
+// Spend implements graph.Limiter.
+func (m *meter) Spend(_ context.Context, s graph.Spending) time.Duration {
+	b := m.rates.budget(s)
+	key := name(nil, account(s)...)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	until, known := m.owes[key]
+	if !known && len(m.owes) >= maxAccounts {
+		if m.sweep(now); len(m.owes) >= maxAccounts {
+			key = ""
+			until = m.owes[key]
+		}
+	}
+	if until.Before(now) {
+		until = now
+	}
+	next := until.Add(b.cost(s.Points))
+	if wait := next.Add(-b.ahead).Sub(now); wait > 0 {
+		return wait
+	}
+	m.owes[key] = next
+	return 0
+}
+
+// sweep forgets accounts that owe nothing, at most once a second: when all owe something there is nothing to find.
+func (m *meter) sweep(now time.Time) {
+	if now.Sub(m.swept) < time.Second {
+		return
+	}
+	m.swept = now
+	for key, until := range m.owes {
+		if !until.After(now) {
+			delete(m.owes, key)
+		}
+	}
+}
