@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
 // form is what a value looks like, for whoever reads it and for whoever writes it.
@@ -170,12 +171,13 @@ func rootKey() form {
 	})
 }
 
-var redisScheme = regexp.MustCompile(`^(redis|rediss|redis[s]?[+-](sentinel|cluster)|unix)://.`)
-
 func redisURL() form {
 	return checked("url", map[string]any{}, func(text string) string {
-		if text != "" && !redisScheme.MatchString(text) {
-			return "want redis://…, or rediss://… for TLS, or nothing to keep what replicas share in process"
+		if text == "" {
+			return ""
+		}
+		if _, err := shared.Parse(text); err != nil {
+			return strings.TrimPrefix(err.Error(), "redis: ")
 		}
 		return ""
 	})

@@ -58,7 +58,7 @@ var settings = []setting{
 		usage: "load the demo data, once"},
 
 	{name: "redis", form: redisURL(), secret: true, field: func(c *Config) any { return &c.Redis },
-		usage: "Redis for what replicas share, redis://… or rediss://…; empty: kept in process, which is right for one replica"},
+		usage: "Redis for what replicas share: redis://, redis-sentinel:// or redis-cluster://, rediss… for TLS; empty: kept in process, which is right for one replica"},
 
 	{name: "identity", fallback: "dev", form: choice("dev", "kratos"), field: func(c *Config) any { return &c.Identity },
 		usage: "who says who is asking: dev (tokens of cloakroom dev token) or kratos (sessions of Ory Kratos)"},

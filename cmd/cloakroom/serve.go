@@ -10,6 +10,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
 func newServe() *cobra.Command {
@@ -50,6 +51,8 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
 	o.Hold, o.Gateway = true, config.Gateway
+	o.Redis = config.Redis
+	o.Rates = shared.Rates{PerMinute: config.Limits.Rate, Burst: config.Limits.BurstPoints(), Roles: config.Limits.Roles}
 	h, err := house.Open(c.Context(), o)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
 // Options of Open.
@@ -35,6 +36,8 @@ type Options struct {
 	// Gateway sets what the gateway needs besides: bounds, and the ports of what replicas share. It may look at the Schema.
 	// Nil: only Do answers.
 	Gateway func(*graph.Config)
+	Redis   string       // URL of what replicas share, see shared.Parse; empty: kept in this process
+	Rates   shared.Rates // how much somebody may ask
 }
 
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
@@ -50,6 +53,7 @@ type House struct {
 	Schema  *ir.Schema
 	Gateway *graph.Gateway
 	Keyring *keyring.Keyring
+	Shared  *shared.Shared // with other replicas
 	store   *store.Store
 	keys    *store.Store
 	ledger  *store.Store
@@ -176,7 +180,12 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
-	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log}
+	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
+		Limiter: h.Shared.Limiter, Events: h.Shared.Events}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}
@@ -274,6 +283,9 @@ func (h *House) isNew(ctx context.Context) (bool, error) {
 
 // Close wipes the keys and closes the databases.
 func (h *House) Close() error {
+	if h.Shared != nil {
+		h.Shared.Close()
+	}
 	if h.Keyring != nil {
 		h.Keyring.Close()
 	}

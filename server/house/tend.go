@@ -96,7 +96,7 @@ func (h *House) follow(ctx context.Context) {
 
 // Checks say whether operations can be answered, and what is missing from the answers.
 func (h *House) Checks() []health.Check {
-	return []health.Check{
+	checks := []health.Check{
 		{Name: "database", Look: func(ctx context.Context) (string, error) {
 			if err := h.store.DB.PingContext(ctx); err != nil {
 				return "the database does not answer", err
@@ -120,6 +120,12 @@ func (h *House) Checks() []health.Check {
 			return "", nil
 		}},
 	}
+	if h.Shared.OnRedis() {
+		checks = append(checks, health.Check{Name: "redis", Look: func(ctx context.Context) (string, error) {
+			return h.Shared.Check(ctx), nil // the link has logged the cause
+		}})
+	}
+	return checks
 }
 
 // plainly is why keys cannot be had. What the services say names hosts and paths, and goes to the log.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-crm/cloakroom/e2e/redis"
 	"github.com/cloakroom-crm/cloakroom/graph"
 )
 
@@ -42,9 +43,16 @@ func kinds(t *testing.T, test func(t *testing.T, open replicas)) {
 			})
 		})
 	}
-	on("redis", func(t *testing.T) string { return startRedis(t).url() })
-	on("cluster", startCluster)
-	on("sentinel", func(t *testing.T) string { url, _ := startSentinel(t); return url })
+	on("redis", func(t *testing.T) string { return redis.Start(t).URL })
+	on("cluster", func(t *testing.T) string {
+		c := redis.StartCluster(t)
+		return "redis-cluster://:" + c.Password + "@" + strings.Join(c.Addrs(), ",")
+	})
+	on("sentinel", func(t *testing.T) string { return sentinelURL(redis.StartSentinel(t)) })
+}
+
+func sentinelURL(s *redis.Sentinel) string {
+	return "redis-sentinel://:" + s.Password + "@" + s.Watch.Addr + "/" + s.Name
 }
 
 func open(t *testing.T, o Options) *Shared {

@@ -11,12 +11,12 @@ import (
 // Rates say how much somebody may ask, in points: what operations cost.
 type Rates struct {
 	PerMinute int            // of one identity in one role; zero: DefaultRate
-	Burst     int            // what can be spent at once; zero: half a minute's
+	Burst     int            // what can be spent at once; zero: a minute's
 	Roles     map[string]int // points a minute of roles that differ
 }
 
 // DefaultRate is the rate of whoever has none of their own.
-const DefaultRate = 6000
+const DefaultRate = 600_000
 
 // rightsRate is what exercising rights may cost in a minute, and in one go: a person withdraws some consents, and not a
 // thousand.
@@ -26,12 +26,17 @@ const rightsRate, rightsBurst = 60, 30
 // only for what fails: see graph.Spending.
 const nobodyRate, nobodyBurst = 120, 60
 
-// budget is a rate as the generic cell rate algorithm (GCRA, ITU-T I.371) has it: each point takes `each`, and spending
-// may run ahead of time by `ahead`.
-type budget struct{ each, ahead time.Duration }
+// budget is a rate as the generic cell rate algorithm has it (GCRA, ITU-T I.371): each point takes time, and spending may
+// run ahead of time by so much.
+type budget struct{ rate, burst int }
 
-func (b budget) cost(points int) time.Duration {
-	return min(time.Duration(points)*b.each, b.ahead) // what costs more than a full budget takes all of it
+func (b budget) ahead() time.Duration { return b.time(b.burst) }
+
+// cost is the time that points take. What costs more than a full budget takes all of it.
+func (b budget) cost(points int) time.Duration { return b.time(min(points, b.burst)) }
+
+func (b budget) time(points int) time.Duration {
+	return time.Duration(float64(points) / float64(b.rate) * float64(time.Minute))
 }
 
 func (r Rates) budget(s graph.Spending) budget {
@@ -40,7 +45,7 @@ func (r Rates) budget(s graph.Spending) budget {
 		rate = DefaultRate
 	}
 	if burst <= 0 {
-		burst = max(rate/2, 1)
+		burst = rate
 	}
 	switch own, ok := r.Roles[s.Role]; {
 	case s.Principal == "":
@@ -50,8 +55,7 @@ func (r Rates) budget(s graph.Spending) budget {
 	case ok && own > 0:
 		rate, burst = own, max(int(int64(burst)*int64(own)/int64(rate)), 1)
 	}
-	each := time.Minute / time.Duration(rate)
-	return budget{each: max(each, time.Microsecond), ahead: max(each, time.Microsecond) * time.Duration(burst)}
+	return budget{rate, burst}
 }
 
 // account is whose budget it is.
@@ -100,7 +104,7 @@ func (m *meter) Spend(_ context.Context, s graph.Spending) time.Duration {
 		until = now
 	}
 	next := until.Add(b.cost(s.Points))
-	if wait := next.Add(-b.ahead).Sub(now); wait > 0 {
+	if wait := next.Add(-b.ahead()).Sub(now); wait > 0 {
 		return wait
 	}
 	m.owes[key] = next

@@ -2,6 +2,7 @@ package shared
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,8 +31,8 @@ if not (owes >= now) then owes = now end
 if owes > now + ahead then owes = now + ahead end
 local next = owes + cost
 local wait = next - ahead - now
-if wait > 0 then return wait end
-redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000) + 1000)
+if wait > 0 then return math.ceil(wait) end
+redis.call('SET', KEYS[1], string.format('%.3f', next), 'PX', math.ceil((next - now) / 1000) + 1000)
 return 0
 `)
 
@@ -41,11 +42,16 @@ func (m *redisMeter) Spend(ctx context.Context, s graph.Spending) time.Duration 
 	var wait int64
 	err := m.link.do(ctx, func(ctx context.Context) (err error) {
 		keys := []string{m.link.prefix + "rate:" + name(m.key, account(s)...)}
-		wait, err = gcra.Run(ctx, m.link.client, keys, b.cost(s.Points).Microseconds(), b.ahead.Microseconds()).Int64()
+		wait, err = gcra.Run(ctx, m.link.client, keys, micro(b.cost(s.Points)), micro(b.ahead())).Int64()
 		return err
 	})
 	if err != nil {
 		return m.local.Spend(ctx, s)
 	}
-	return min(time.Duration(wait)*time.Microsecond, b.ahead)
+	return min(time.Duration(wait)*time.Microsecond, b.ahead())
+}
+
+// micro are microseconds, with what is left of one.
+func micro(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Microsecond), 'f', 3, 64)
 }

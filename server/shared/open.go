@@ -67,15 +67,18 @@ func Open(ctx context.Context, o Options) (*Shared, error) {
 	}, nil
 }
 
-// Check says in words what is missing while Redis is away, and the cause for the log. It asks Redis.
-func (s *Shared) Check(ctx context.Context) (words string, err error) {
+// OnRedis reports whether replicas share anything.
+func (s *Shared) OnRedis() bool { return s.link != nil }
+
+// Check says in words what is missing while Redis is away. It asks Redis, and the log has had the cause.
+func (s *Shared) Check(ctx context.Context) (words string) {
 	if s.link == nil {
-		return "", nil
+		return ""
 	}
-	if err := s.link.do(ctx, func(ctx context.Context) error { return s.link.client.Ping(ctx).Err() }); err != nil {
-		return "Redis does not answer: limits count for each replica alone, and notices reach no other", err
+	if err := s.link.do(ctx, s.link.probe); err != nil {
+		return "Redis does not answer: limits count for each replica alone, and notices reach no other"
 	}
-	return "", nil
+	return ""
 }
 
 // Close ends subscriptions and connections.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-crm/cloakroom/e2e/redis"
 )
 
 func TestParse(t *testing.T) {
@@ -64,11 +66,10 @@ func TestARedisThatIsNotThere(t *testing.T) {
 }
 
 func TestAWrongPassword(t *testing.T) {
-	redis := startRedis(t, "--requirepass", "right")
+	r := redis.Start(t)
 	began := time.Now()
-	_, err := Open(t.Context(), Options{Redis: strings.Replace(redis.url(), "redis://", "redis://:wrong@", 1), Key: testKey, Log: slog.New(slog.DiscardHandler)})
+	_, err := Open(t.Context(), Options{Redis: strings.Replace(r.URL, r.Password, "wrong", 1), Key: testKey, Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "the server refuses") || time.Since(began) > 2*time.Second {
 		t.Errorf("%v", err)
 	}
-	open(t, Options{Redis: strings.Replace(redis.url(), "redis://", "redis://:right@", 1)})
 }
