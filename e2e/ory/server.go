@@ -2,7 +2,6 @@ package ory
 
 import (
 	"context"
-	_ "embed" // the schema of people
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	kratos "github.com/ory/kratos-client-go"
 
+	"github.com/cloakroom-crm/cloakroom/deploy"
 	"github.com/cloakroom-crm/cloakroom/e2e/mail"
 	"github.com/cloakroom-crm/cloakroom/e2e/process"
 )
@@ -35,9 +35,6 @@ var errNoBinary = errors.New("no .tools/kratos-v… in the repository")
 
 // patience is how long the server may take to answer, or to end.
 const patience = 30 * time.Second
-
-//go:embed person.schema.json
-var personSchema []byte
 
 // Options say how the server presents itself. The zero value is for tests that have no browser.
 type Options struct {
@@ -64,7 +61,7 @@ type Server struct {
 
 // Open starts a server, for programs that are no tests.
 func Open(o Options) (*Server, error) {
-	binary, err := find()
+	binary, err := Binary()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +98,7 @@ func (s *Server) open(binary string, o Options) error {
 		o.Outside = s.Public
 	}
 	schema, config := filepath.Join(s.dir, "person.schema.json"), filepath.Join(s.dir, "kratos.json")
-	if err := os.WriteFile(schema, personSchema, 0o600); err != nil {
+	if err := os.WriteFile(schema, deploy.PersonSchema, 0o600); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(configuration(o, s.dir, ports, s.Mail.Addr), "", "  ")
@@ -126,8 +123,8 @@ func (s *Server) open(binary string, o Options) error {
 	return s.Start()
 }
 
-// find looks where `make kratos` leaves it.
-func find() (string, error) {
+// Binary looks where `make kratos` leaves it.
+func Binary() (string, error) {
 	if path := os.Getenv(binaryVariable); path != "" {
 		return path, nil
 	}

@@ -30,7 +30,7 @@ func Start(t testing.TB) Kratos {
 // Need skips the test where there is no Kratos to start, unless that is a failure here.
 func Need(t testing.TB) {
 	t.Helper()
-	_, err := find()
+	_, err := Binary()
 	missed(t, err)
 }
 

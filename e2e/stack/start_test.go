@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-crm/cloakroom/e2e/stack"
 )
@@ -34,6 +35,25 @@ func TestReplicasShareOneHouse(t *testing.T) {
 	read := ask(s.Gateways[1], fmt.Sprintf(`query @for(purpose: SALES) { contact(id: %q) { email } }`, id))
 	if got := read.Dig("contact", "email"); got != "ada@example.org" {
 		t.Errorf("created %s, read %s", made.Raw, read.Raw)
+	}
+	health := func(g *stack.Gateway) (string, error) {
+		out, err := exec.CommandContext(t.Context(), binary, "health", "--admin", strings.TrimPrefix(g.Admin, "http://")).CombinedOutput()
+		return string(out), err
+	}
+	if said, err := health(s.Gateways[1]); err != nil || !strings.Contains(said, "database") {
+		t.Errorf("health of the second gateway: %v: %s", err, said)
+	}
+	if err := s.Gateways[1].Postgres.Refuse(); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := health(s.Gateways[1]); err == nil {
+		t.Errorf("health without a database: %s", said)
+	}
+	if err := s.Gateways[1].Mend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Gateways[1].AwaitReady(5 * time.Second); err != nil {
+		t.Error("after the fault:", err)
 	}
 	if err := s.Gateways[1].Stop(); err != nil {
 		t.Error("the second gateway ended badly:", err)
