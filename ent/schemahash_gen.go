@@ -3,4 +3,4 @@
 package ent
 
 // SchemaHash identifies the schema this code was generated from. A binary that finds another one does not serve.
-const SchemaHash = "5f30bee6246d37ba780d4ea03404f9a80a3f4dc6d503ae63059a0aa4cce64997"
+const SchemaHash = "692a72164cc525d0460ead5d31898e5523c395953dca55637098500fffb57f74"

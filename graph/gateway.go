@@ -39,6 +39,7 @@ type Config struct {
 	// MinGroup is the number of people an aggregate must be about to be told; default 10.
 	MinGroup int
 	Keyring  *keyring.Keyring // seals and opens what is kept of people
+	SignIn   SignIn           // of STEP_UP_REQUIRED; nil tells no addresses
 	Trace    func(sql string) // sees every statement of the read path, without parameters
 	// Documents are the trusted ones; nil: there are none. Mode says whether others are answered over HTTP.
 	Documents Documents
@@ -47,6 +48,9 @@ type Config struct {
 	Limiter   Limiter // how much principals may ask; nil: without limit
 	Events    Events  // notices to other replicas; nil: there are none
 }
+
+// SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
+type SignIn func(need ir.StepUp) map[string]string
 
 // Gateway answers GraphQL operations over one store.
 type Gateway struct {
@@ -58,6 +62,7 @@ type Gateway struct {
 	ledger *consent.Ledger
 	now    func() time.Time
 	log    *slog.Logger
+	signIn SignIn
 	exec   *executor.Executor
 	api    *ast.Schema
 	words  map[string]bool // every name of the API's schema
@@ -89,7 +94,8 @@ func New(c Config) (*Gateway, error) {
 		c.Log = slog.Default()
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
-		limits: c.Limits.orDefault(), limiter: c.Limiter, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000)}
+		limits: c.Limits.orDefault(), limiter: c.Limiter, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
+		signIn: c.SignIn}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err
@@ -164,7 +170,8 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 	case err != nil:
 		return refuse(read.Fail(read.CodeForbidden, err.Error()))
 	}
-	return next(read.WithSession(ctx, &read.Session{Principal: p, Request: req, Now: g.now().UTC().Truncate(time.Microsecond)}))
+	now := g.now().UTC().Truncate(time.Microsecond)
+	return next(read.WithSession(ctx, &read.Session{Principal: p, Request: req.Assured(p, now), Now: now}))
 }
 
 func refuse(err *read.Error) graphql.ResponseHandler {
@@ -219,6 +226,9 @@ func (g *Gateway) present(ctx context.Context, err error) *gqlerror.Error {
 	if errors.As(err, &mine) {
 		out := mine.GraphQL()
 		out.Path = graphql.GetPath(ctx)
+		if mine.Code == read.CodeStepUpRequired && g.signIn != nil {
+			out.Extensions["signIn"] = g.signIn(mine.StepUp)
+		}
 		return out
 	}
 	g.log.ErrorContext(ctx, "operation failed", "path", graphql.GetPath(ctx).String(), "err", err)

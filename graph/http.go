@@ -96,7 +96,7 @@ func status(kind string, r *graphql.Response) int {
 	switch r.Errors[0].Extensions["code"] {
 	case read.CodeUnauthenticated:
 		return http.StatusUnauthorized
-	case read.CodeForbidden, read.CodeUntrusted:
+	case read.CodeForbidden, read.CodeStepUpRequired, read.CodeUntrusted:
 		return http.StatusForbidden
 	case read.CodeInternal:
 		return http.StatusInternalServerError

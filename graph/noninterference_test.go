@@ -261,6 +261,7 @@ func viewers(p *population) []viewer {
 			{ID: "p", Role: role.Name, Subject: person, Attrs: map[string]any{"region": "EMEA"}}} {
 			for _, purpose := range p.schema.Purposes {
 				if req, err := policy.NewRequest(p.schema, who, purpose.Name); err == nil {
+					req = req.Assured(who, today)
 					out = append(out, viewer{Principal: who, req: req})
 				}
 			}

@@ -429,7 +429,7 @@ func (a *asker) input(t *ir.Type, name string, op ir.Op) string {
 		if field == nil {
 			continue
 		}
-		_, _, writable := policy.MayWrite(field, op, a.req)
+		_, _, _, writable := policy.MayWrite(field, op, a.req)
 		if !f.Type.NonNull && (a.rnd.IntN(3) > 0 && !field.Unique || !writable && a.rnd.IntN(20) > 0) {
 			continue
 		}

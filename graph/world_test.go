@@ -128,7 +128,7 @@ func (r reply) why(path string) read.Note {
 }
 
 func as(role string, attrs ...string) policy.Principal {
-	p := policy.Principal{ID: role, Role: role, Attrs: map[string]any{}}
+	p := policy.Principal{ID: role, Role: role, Attrs: map[string]any{}, AAL: 2, AuthenticatedAt: today}
 	for i := 0; i+1 < len(attrs); i += 2 {
 		p.Attrs[attrs[i]] = attrs[i+1]
 	}

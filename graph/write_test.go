@@ -31,7 +31,11 @@ func TestCreateUpdateDelete(t *testing.T) {
 		if r.at("updateContact.contact.updatedAt") != "2026-11-25T09:00:00Z" {
 			t.Error("the time of the last change", r.raw)
 		}
-		manager := as("SALES_MANAGER")
+		manager := as("SALES_MANAGER") // signed in a day ago
+		if r = w.ask(t, manager, `mutation($id: ID!) @for(purpose: SALES) { deleteContact(id: $id) { deletedId } }`, "id", id); r.code() != read.CodeStepUpRequired {
+			t.Error("deleted by a session of yesterday", r.raw)
+		}
+		manager.AuthenticatedAt = w.now
 		r = w.ask(t, manager, `mutation($id: ID!) @for(purpose: SALES) { deleteContact(id: $id) { deletedId } }`, "id", id).ok(t)
 		if r.at("deleteContact.deletedId") != id {
 			t.Error(r.raw)

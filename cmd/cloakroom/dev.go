@@ -29,8 +29,9 @@ func newDevToken() *cobra.Command {
 		Short: "print a bearer token of the development identity",
 		Long: `Print a bearer token that a server over the same data directory accepts, and nothing else. It is signed with
 ` + identity.KeyFile + ` in the data directory; the key is made if there is none. --json also says whom the token speaks for,
-and until when.`,
+and until when. What asks for a fresh sign-in (@access(freshWithin:)) counts from the moment the token was made.`,
 		Example: `  cloakroom dev token --role SALES_REP --attr region=EMEA
+  cloakroom dev token --role SALES_MANAGER --aal 2
   cloakroom dev token --role CUSTOMER --subject 0190a5b2-8f63-7c3e-9a51-6d2f4c1b7e90
   curl -H "Authorization: Bearer $(cloakroom dev token --role ANALYST)" …`,
 		Args: cobra.NoArgs,

@@ -27,7 +27,8 @@ func newExplain() *cobra.Command {
 Of a type, all its fields are listed. Nothing is read but the schema.
 
 "MASK→REVEAL by consent" means that the person decides: without their consent the first, with it the second. Where a whole
-record exists by consent only, that is WITHHOLD→REVEAL. Refusals are listed for purposes the role works for, for others with
+record exists by consent only, that is WITHHOLD→REVEAL. "below …" says what a session sees that has not proved enough (step-up).
+Refusals are listed for purposes the role works for, for others with
 --all or when both --role and --purpose are named.`,
 		Example: `  cloakroom explain Contact.email
   cloakroom explain Contact --role MARKETER --purpose MARKETING
@@ -53,6 +54,8 @@ type explained struct {
 	Purpose   string     `json:"purpose"`
 	Outcome   string     `json:"outcome"`
 	Otherwise string     `json:"withoutConsent,omitempty"`
+	StepUp    string     `json:"stepUp,omitempty"` // what a session has to prove for this
+	Below     string     `json:"withoutStepUp,omitempty"`
 	Gate      *gate      `json:"gate,omitempty"` // why, without consent
 	Rule      string     `json:"rule"`
 	Reason    string     `json:"reason"`
@@ -157,6 +160,9 @@ func fieldsOf(s *ir.Schema, what string) ([]*ir.Field, error) {
 func line(f *ir.Field, e policy.Entry) explained {
 	l := explained{Field: f.Coordinate(), Role: e.Role.Name, Purpose: e.Purpose.Name, Outcome: e.Outcome.String(),
 		Rule: e.Why.Rule, Reason: string(e.Why.Reason), Text: e.Why.Text, Remedy: e.Why.Remedy, Where: e.Where}
+	if !e.StepUp.IsZero() {
+		l.StepUp, l.Below = e.StepUp.String(), e.Below.String()
+	}
 	if e.Gated != nil {
 		l.Otherwise = e.Gated.Outcome.String()
 		l.Gate = &gate{e.Gated.Rule, string(e.Gated.Reason), e.Gated.Text, e.Gated.Remedy}
@@ -174,6 +180,9 @@ func showMatrix(w io.Writer, lines []explained, several bool) error {
 		outcome, remedy := l.Outcome, l.Remedy
 		if l.Otherwise != "" && l.Otherwise != l.Outcome {
 			outcome, remedy = l.Otherwise+"→"+l.Outcome+" by consent", l.Gate.Remedy
+		}
+		if l.StepUp != "" {
+			outcome += ", below " + l.StepUp + " " + l.Below
 		}
 		row := []string{l.Role, l.Purpose, outcome, l.Rule, l.Reason, where(l.Where), remedy}
 		if several {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -75,6 +76,7 @@ type viewer struct {
 	role    string
 	attrs   []string
 	subject string
+	aal     int
 }
 
 // flags declares the viewer's flags; the role's name differs between commands.
@@ -82,6 +84,7 @@ func (v *viewer) flags(c *cobra.Command, role string) {
 	c.Flags().StringVar(&v.role, role, "", "the role, a value of the schema's Role enum")
 	c.Flags().StringArrayVar(&v.attrs, "attr", nil, "an attribute of the viewer as name=value; repeat a name for a list")
 	c.Flags().StringVar(&v.subject, "subject", "", "the person this viewer is: a subject's UUID, or the id of a record that is a person")
+	c.Flags().IntVar(&v.aal, "aal", 1, "how sure it is who this is: 1 for one factor, 2 for two, as @access(aal: 2) asks")
 	_ = c.MarkFlagRequired(role) // fails only for a flag that was not declared
 	complete(c, role, completeRoles)
 	complete(c, "attr", cobra.NoFileCompletions)
@@ -100,7 +103,12 @@ func (v *viewer) principal(ctx context.Context, s *ir.Schema, find func(context.
 			return policy.Principal{}, fmt.Errorf("--subject: %w", err)
 		}
 	}
-	return identity.Person(v.role, v.attrs, subject)
+	if v.aal < 1 || v.aal > ir.MaxAAL {
+		return policy.Principal{}, fmt.Errorf("--aal: want 1 for one factor, or %d for two", ir.MaxAAL)
+	}
+	p, err := identity.Person(v.role, v.attrs, subject)
+	p.AAL, p.AuthenticatedAt = v.aal, time.Now()
+	return p, err
 }
 
 func roles(s *ir.Schema) string {

@@ -142,7 +142,7 @@ func (c *compiler) checkValue(v *ast.Value, t *ast.Type, what string) bool {
 	}
 	good := false
 	switch t.NamedType {
-	case "String", "Period":
+	case "String", "Period", "Duration":
 		good = v.Kind == ast.StringValue || v.Kind == ast.BlockValue
 	case "Boolean":
 		good = v.Kind == ast.BooleanValue
@@ -171,7 +171,7 @@ func (c *compiler) valuesOf(name string) ([]string, bool) {
 }
 
 func kindOf(scalar string) string {
-	return map[string]string{"String": "a text", "Period": "a period", "Boolean": "true or false", "Int": "a whole number"}[scalar]
+	return map[string]string{"String": "a text", "Period": "a period", "Duration": "a duration", "Boolean": "true or false", "Int": "a whole number"}[scalar]
 }
 
 func sample(t *ast.Type) string {
@@ -181,7 +181,7 @@ func sample(t *ast.Type) string {
 	if d := words().enums[t.NamedType]; d != nil {
 		return d.EnumValues[0].Name
 	}
-	if s := map[string]string{"String": `"…"`, "Period": `"P2Y"`, "Boolean": "true", "Int": "1"}[t.NamedType]; s != "" {
+	if s := map[string]string{"String": `"…"`, "Period": `"P2Y"`, "Duration": `"PT15M"`, "Boolean": "true", "Int": "1"}[t.NamedType]; s != "" {
 		return s
 	}
 	return "a value of " + t.NamedType

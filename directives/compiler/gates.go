@@ -36,9 +36,57 @@ func (c *compiler) access(t *ir.Type, ds ast.DirectiveList) []*ir.Access {
 		if argument(d, "when") != nil {
 			a.When = c.condition(t, d.Arguments.ForName("when").Value)
 		}
+		a.StepUp = c.stepUp(d)
 		out = append(out, a)
 	}
+	c.voidStepUps(ds, out)
 	return out
+}
+
+// stepUp reads what a rule asks of the session itself.
+func (c *compiler) stepUp(d *ast.Directive) ir.StepUp {
+	var s ir.StepUp
+	if argument(d, "aal") != nil {
+		if s.AAL = number(d, "aal"); s.AAL < 1 || s.AAL > ir.MaxAAL {
+			c.report(ruleAAL, c.valueAt(d, "aal"), fmt.Sprintf("there is no assurance level %d", s.AAL), fmt.Sprintf("write 1 for one factor, %d for two", ir.MaxAAL))
+			s.AAL = ir.MaxAAL
+		}
+	}
+	if argument(d, "freshWithin") != nil {
+		within, err := ir.ParseDuration(text(d, "freshWithin"))
+		if err != nil {
+			message, remedy, _ := strings.Cut(err.Error(), ", for example ")
+			c.report(ruleDuration, c.valueAt(d, "freshWithin"), message, "write an ISO 8601 duration, for example "+remedy)
+			within = 1
+		}
+		s.FreshWithin = within
+	}
+	return s
+}
+
+// voidStepUps reports a step-up that another rule of the same place lets people avoid.
+func (c *compiler) voidStepUps(ds ast.DirectiveList, rules []*ir.Access) {
+	for i, a := range rules {
+		for _, b := range rules {
+			if a.StepUp.IsZero() || b.When != nil || b.To&a.To == 0 || b.Roles&a.Roles == 0 || a.StepUp == b.StepUp || !a.StepUp.Meets(b.StepUp) {
+				continue
+			}
+			var who []string
+			for _, r := range c.schema.Roles {
+				if (a.Roles & b.Roles).Has(r) {
+					who = append(who, r.Name)
+				}
+			}
+			asks := "without one"
+			if !b.StepUp.IsZero() {
+				asks = "for " + b.StepUp.String()
+			}
+			c.report(ruleVoidStepUp, c.at(c.directives(ds, "access")[i].Position),
+				fmt.Sprintf("%s can avoid this step-up: the rule in line %d grants the same %s", strings.Join(who, ", "), b.Pos.Line, asks),
+				"take the role or the operation out of the other rule, or remove the step-up")
+			break
+		}
+	}
 }
 
 func (c *compiler) purposesOf(ds ast.DirectiveList) ir.PurposeSet {

@@ -129,18 +129,18 @@ func (c *compiler) withholdable(f *ir.Field) string {
 	_, rows := readersAll(t.Access)
 	for _, r := range c.schema.Roles {
 		if rows.Has(r) && !unconditional.Has(r) {
-			return fmt.Sprintf("its @access leaves out %s, or has a condition for it", r.Name)
+			return fmt.Sprintf("its @access leaves out %s, or has a condition or a step-up for it", r.Name)
 		}
 	}
 	return ""
 }
 
-// readers returns whether any rule is about reading, and the roles that may read without a condition.
+// readers returns whether any rule is about reading, and the roles that may read without a condition and without a step-up.
 func readers(rules []*ir.Access) (any bool, roles ir.RoleSet) {
 	for _, a := range rules {
 		if a.To.Has(ir.Read) {
 			any = true
-			if a.When == nil {
+			if a.When == nil && a.StepUp.IsZero() {
 				roles |= a.Roles
 			}
 		}

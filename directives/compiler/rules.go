@@ -45,6 +45,9 @@ const (
 	ruleOwnerCycle         = "CLK043"
 	ruleClock              = "CLK044"
 	rulePeriod             = "CLK045"
+	ruleAAL                = "CLK046"
+	ruleDuration           = "CLK047"
+	ruleVoidStepUp         = "CLK048"
 	ruleWhenSyntax         = "CLK050"
 	ruleWhenName           = "CLK051"
 	ruleWhenType           = "CLK052"
@@ -108,6 +111,9 @@ var rules = []Rule{
 	{ID: ruleOwnerCycle, Title: "owners in a circle", Why: "A chain that comes back to itself never reaches a person; one that is too long makes every query slow.", Fix: "Remove @owner from one edge."},
 	{ID: ruleClock, Title: "a retention without a clock", Why: "Retention counts from a time in the same row, which the database must be able to read.", Fix: "Name a DateTime or Date column of the type that is not sealed."},
 	{ID: rulePeriod, Title: "a period that is none", Why: "Retention periods are told to people and must mean one thing. One form per period: no signs, no hours, no zero parts (Regulation (EEC, Euratom) No 1182/71 says how they are counted).", Fix: "Write an ISO 8601 period such as P2Y6M."},
+	{ID: ruleAAL, Title: "an assurance level that does not exist", Why: "A level nobody can reach would close the door for good; one below the least would ask for nothing (NIST SP 800-63B Section 4).", Fix: "Write 1 for one factor, 2 for two."},
+	{ID: ruleDuration, Title: "a duration that is none", Why: "How fresh a sign-in must be decides about access and must mean one thing. One form per duration: no signs, no days, no fractions, no zero parts.", Fix: "Write an ISO 8601 duration such as PT15M."},
+	{ID: ruleVoidStepUp, Title: "a step-up that can be avoided", Why: "Rules of @access add up: whoever is granted the same by a rule that asks for less never meets the step-up, and the schema promises a protection that is not there.", Fix: "Let only the rule with the step-up grant it."},
 	{ID: ruleWhenSyntax, Title: "a condition that is not CEL", Why: "A condition that cannot be read cannot be enforced.", Fix: "Write a comparison, for example row.region == viewer.region."},
 	{ID: ruleWhenName, Title: "a condition about something that does not exist", Why: "It would be unknown for every row, and so grant nothing.", Fix: "Correct the spelling."},
 	{ID: ruleWhenType, Title: "a condition that compares what cannot be compared", Why: "Databases disagree about comparisons across types, and a rule of access must not depend on which one is used.", Fix: "Compare values of one type."},

@@ -1,6 +1,9 @@
 package ir
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Pos is a place in a source file. Line and Col count from 1; the zero Pos is "nowhere".
 type Pos struct {
@@ -35,6 +38,9 @@ type Schema struct {
 	Queries    []*Operation
 	Mutations  []*Operation
 
+	// StepUps are the different ones that @access asks for. Sessions that meet the same of them share plans.
+	StepUps []StepUp
+
 	types    map[string]*Type
 	purposes map[string]*Purpose
 	roles    map[string]*Role
@@ -43,12 +49,15 @@ type Schema struct {
 
 // Index builds the look-up tables. The compiler calls it once, last.
 func (s *Schema) Index() {
+	s.StepUps = nil
 	s.types = make(map[string]*Type, len(s.Types))
 	for _, t := range s.Types {
 		s.types[t.Name] = t
 		t.fields = make(map[string]*Field, len(t.Fields))
+		s.stepUps(t.Access)
 		for _, f := range t.Fields {
 			t.fields[f.Name] = f
+			s.stepUps(f.Access)
 		}
 	}
 	s.purposes = make(map[string]*Purpose, len(s.Purposes))
@@ -64,6 +73,14 @@ func (s *Schema) Index() {
 	s.enums = make(map[string]*Enum, len(s.Enums))
 	for _, e := range s.Enums {
 		s.enums[e.Name] = e
+	}
+}
+
+func (s *Schema) stepUps(rules []*Access) {
+	for _, a := range rules {
+		if !a.StepUp.IsZero() && !slices.Contains(s.StepUps, a.StepUp) {
+			s.StepUps = append(s.StepUps, a.StepUp)
+		}
 	}
 }
 

@@ -285,10 +285,11 @@ type Retain struct {
 
 // Access is one @access rule.
 type Access struct {
-	To    OpSet
-	Roles RoleSet
-	When  *Condition // nil: no condition
-	Pos   Pos
+	To     OpSet
+	Roles  RoleSet
+	When   *Condition // nil: no condition
+	StepUp StepUp     // zero: any session will do
+	Pos    Pos
 }
 
 // Op is an operation of @access.

@@ -24,6 +24,9 @@ type Cell struct {
 	Retains []*ir.Retain
 	// Mask is what a masked cell shows.
 	Mask ir.Mask
+	// StepUp is what the session would have to prove for the cell, or the cell in more rows, to be shown; zero when that
+	// would change nothing.
+	StepUp ir.StepUp
 }
 
 // Decide settles the cell for a row whose owners' combined state is s.
@@ -62,7 +65,14 @@ func CellOf(f *ir.Field, r Request) Cell {
 	c := Cell{Field: f, Outcome: Reveal, Mask: maskOf(f), Retains: f.Retains}
 	t := f.Owner
 	if rules := rulesFor(f.Access, ir.Read); len(rules) > 0 {
-		conditions, granted := grantsFor(rules, ir.Read, r.Role)
+		conditions, granted := grantsFor(rules, ir.Read, r)
+		if f.Purposes.Empty() || f.Purposes.Has(r.Purpose) {
+			c.StepUp = pending(rules, ir.Read, r)
+		}
+		if !granted && !c.StepUp.IsZero() {
+			c.Outcome, c.Why = Withhold, stepUp(c.StepUp, "To read "+f.Coordinate())
+			return c
+		}
 		if !granted {
 			c.Outcome = Withhold
 			c.Why = Explanation{Withhold, "@access", ReasonFieldAccess,
@@ -158,6 +168,9 @@ func (c *Cell) narrowTo(f *ir.Field, r Request) {
 		if s.Outcome < c.Outcome || c.Why.Rule == "" && from.Pii != nil {
 			c.Outcome, c.Why = min(c.Outcome, s.Outcome), s.Why
 		}
+		if c.StepUp.IsZero() || s.Outcome == Withhold {
+			c.StepUp = s.StepUp
+		}
 		c.NeedsToShow |= s.NeedsToShow
 		c.NeedsToReveal |= s.NeedsToReveal
 		if c.Gated.Rule == "" || s.Gated.Rule != "" && s.Gated.Outcome < c.Gated.Outcome {
@@ -178,25 +191,33 @@ func covered(p *ir.Pii, r Request) bool {
 }
 
 // MayWrite reports whether the request may set the field in op (Create or Update): its own @access for op, and its
-// purposes. Inputs are minimized like answers (Art. 5(1)(c)). Of conditions, one must hold for the row as written.
-func MayWrite(f *ir.Field, op ir.Op, r Request) (conditions []*ir.Condition, why Explanation, ok bool) {
+// purposes. Inputs are minimized like answers (Art. 5(1)(c)). Of conditions, one must hold for the row as written. Need is the
+// step-up that would let it, or let it in more rows.
+func MayWrite(f *ir.Field, op ir.Op, r Request) (conditions []*ir.Condition, why Explanation, need ir.StepUp, ok bool) {
 	if f.OnUpdate {
-		return nil, Explanation{Withhold, "@default", ReasonFieldAccess, f.Coordinate() + " is written by the system.", "Leave the field out."}, false
+		return nil, Explanation{Withhold, "@default", ReasonFieldAccess, f.Coordinate() + " is written by the system.", "Leave the field out."}, need, false
 	}
 	if rules := rulesFor(f.Access, op); len(rules) > 0 {
 		var granted bool
-		if conditions, granted = grantsFor(rules, op, r.Role); !granted {
+		conditions, granted = grantsFor(rules, op, r)
+		if f.Purposes.Empty() || f.Purposes.Has(r.Purpose) {
+			need = pending(rules, op, r)
+		}
+		if !granted && !need.IsZero() {
+			return nil, stepUp(need, "To "+verb(op)+" "+f.Coordinate()), need, false
+		}
+		if !granted {
 			return nil, Explanation{Withhold, "@access", ReasonFieldAccess,
 				"role " + r.Role.Name + " may not " + verb(op) + " " + f.Coordinate() + ".",
-				"Leave the field out."}, false
+				"Leave the field out."}, need, false
 		}
 	}
 	if !f.Purposes.Empty() && !f.Purposes.Has(r.Purpose) {
 		return nil, Explanation{Withhold, "@purpose", ReasonFieldPurpose,
 			f.Coordinate() + " is not processed for " + r.Purpose.Name + ".",
-			"Leave the field out: the purpose does not need it."}, false
+			"Leave the field out: the purpose does not need it."}, need, false
 	}
-	return conditions, Explanation{}, true
+	return conditions, Explanation{}, need, true
 }
 
 func rulesFor(rules []*ir.Access, op ir.Op) []*ir.Access {

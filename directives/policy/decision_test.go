@@ -187,7 +187,7 @@ func TestMayWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, why, ok := policy.MayWrite(s.Type("Reader").Field(c.field), ir.Update, req); ok != c.want {
+		if _, why, _, ok := policy.MayWrite(s.Type("Reader").Field(c.field), ir.Update, req); ok != c.want {
 			t.Errorf("%s for %s writes %s: %v, want %v (%s)", c.role, c.purpose, c.field, ok, c.want, why.Text)
 		}
 	}

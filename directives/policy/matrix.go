@@ -15,6 +15,9 @@ type Entry struct {
 	Why     Explanation
 	// Gated is set when consent decides per person: what happens without it.
 	Gated *Explanation
+	// StepUp is what a session has to prove for this outcome, and Below what it gets without; zero when any session will do.
+	StepUp ir.StepUp
+	Below  Outcome
 	// Where are the conditions rows must meet, as written in `when`; of each element one must hold.
 	Where [][]string
 }
@@ -25,7 +28,12 @@ func Matrix(s *ir.Schema, f *ir.Field) []Entry {
 	var out []Entry
 	for _, role := range s.Roles {
 		for _, purpose := range s.Purposes {
-			out = append(out, entry(f, Request{Schema: s, Role: role, Purpose: purpose}))
+			r := Request{Schema: s, Role: role, Purpose: purpose}
+			e := entry(f, r.Raised())
+			if need := needed(f, r); !need.IsZero() {
+				e.StepUp, e.Below = need, entry(f, r).Outcome
+			}
+			out = append(out, e)
 		}
 	}
 	return out
@@ -43,6 +51,14 @@ func withoutRow(t *ir.Type) Explanation {
 	return Explanation{Withhold, "@consent", ReasonConsent,
 		t.Name + " exists with consent to " + names + " only, and the person has not given it.",
 		"Ask the person for consent to " + names + "."}
+}
+
+// needed is what a session that proved nothing lacks: for rows, or more of them, to exist, then for the field.
+func needed(f *ir.Field, r Request) ir.StepUp {
+	if rows := RowsOf(f.Owner, ir.Read, r); !rows.StepUp.IsZero() {
+		return rows.StepUp
+	}
+	return CellOf(f, r).StepUp
 }
 
 func entry(f *ir.Field, r Request) Entry {

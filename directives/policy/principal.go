@@ -2,6 +2,7 @@ package policy
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -17,6 +18,11 @@ type Principal struct {
 	// Subject is the natural person this principal is, of a data subject; nil UUID for staff. A principal with a subject
 	// reaches nothing but that subject's own records, whatever its role.
 	Subject SubjectID
+	// AAL is the authenticator assurance level of the session (NIST SP 800-63B): 1 for one factor, 2 for two, 0 if nobody
+	// knows. AuthenticatedAt is when the person last proved who they are; zero if nobody knows. Both are asked for by
+	// @access(aal:, freshWithin:), and what is not known is not enough.
+	AAL             int
+	AuthenticatedAt time.Time
 }
 
 // IsSubject reports whether the principal is a data subject.

@@ -22,6 +22,7 @@ const (
 	ReasonOwnData          Reason = "OWN_DATA"          // data subjects see their own data (Art. 15)
 	ReasonPublic           Reason = "PUBLIC"            // declared @public
 	ReasonTypeAccess       Reason = "TYPE_ACCESS"       // no @access lets the role read the type
+	ReasonStepUp           Reason = "STEP_UP"           // the role may, and the session has not proved enough
 	ReasonTypePurpose      Reason = "TYPE_PURPOSE"      // the type may not be processed for the purpose
 	ReasonFieldAccess      Reason = "FIELD_ACCESS"      // the field's @access names other roles
 	ReasonFieldPurpose     Reason = "FIELD_PURPOSE"     // the field may not be processed for the purpose

@@ -14,6 +14,8 @@ type Request struct {
 	Role    *ir.Role
 	Purpose *ir.Purpose
 	Subject bool // a data subject asks: rows are limited to their own
+	// StepUp is what the session has proved, as far as the schema asks: see Assured. The zero StepUp proved nothing.
+	StepUp ir.StepUp
 }
 
 // Errors of NewRequest. Both refuse the whole operation before any data is touched.

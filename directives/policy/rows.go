@@ -17,14 +17,24 @@ type Rows struct {
 	Needed State
 	// OwnOnly limits the rows to the viewer's own subject.
 	OwnOnly bool
+	// StepUp is what the session would have to prove for rows, or more rows, to exist; zero when that would change nothing.
+	StepUp ir.StepUp
 }
 
 // RowsOf decides which rows of t exist for op. Steps 2 and 4 of a decision, and the type's @purpose and withholding
 // @consent.
 func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
 	rows := Rows{Type: t, Retains: t.Retains, OwnOnly: r.LimitedToSubject()}
-	grants, granted := grantsFor(t.Access, op, r.Role)
-	if !granted {
+	grants, granted := grantsFor(t.Access, op, r)
+	if t.Purposes.Empty() || t.Purposes.Has(r.Purpose) {
+		rows.StepUp = pending(t.Access, op, r)
+	}
+	switch {
+	case granted:
+	case !rows.StepUp.IsZero():
+		rows.Why = stepUp(rows.StepUp, "To "+verb(op)+" "+t.Name)
+		return rows
+	default:
 		rows.Why = Explanation{Withhold, "@access", ReasonTypeAccess,
 			"role " + r.Role.Name + " may not " + verb(op) + " " + t.Name + ".",
 			"Ask with a role that " + t.Name + " names in @access(to: [" + op.String() + "])."}
@@ -61,10 +71,11 @@ func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
 }
 
 // grantsFor returns the conditions of which one must hold for the role, and whether there is any grant at all. An
-// unconditional grant makes the conditions moot: none are returned.
-func grantsFor(rules []*ir.Access, op ir.Op, role *ir.Role) (conditions []*ir.Condition, granted bool) {
+// unconditional grant makes the conditions moot: none are returned. A rule whose step-up the session has not made grants
+// nothing.
+func grantsFor(rules []*ir.Access, op ir.Op, r Request) (conditions []*ir.Condition, granted bool) {
 	for _, a := range rules {
-		if !a.To.Has(op) || !a.Roles.Has(role) {
+		if !a.To.Has(op) || !a.Roles.Has(r.Role) || !r.StepUp.Meets(a.StepUp) {
 			continue
 		}
 		granted = true

@@ -142,6 +142,10 @@ func (d dice) viewer(w *world) *reference {
 	if d.odds(map[bool]int{true: 13, false: 3}[x.selfService()]) {
 		x.viewer.Subject = pick(d, append(people[:len(people):len(people)], uuid.UUID{15: 9}))
 	}
+	x.viewer.AAL = d.upTo(2)
+	if !d.odds(3) {
+		x.viewer.AuthenticatedAt = w.now.Add(-pick(d, []time.Duration{0, 15 * time.Minute, 15*time.Minute + 1, time.Hour, 2 * time.Hour, -time.Hour}))
+	}
 	for _, a := range attributes {
 		if !d.odds(4) {
 			x.viewer.Attrs[a.name] = pick(d, a.values)
@@ -270,7 +274,7 @@ func (w *world) session(t *rapid.T, x *reference) *read.Session {
 	if err != nil {
 		t.Fatalf("%s may work for %s: %v\n%s", x.role.Name, x.purpose.Name, err, w.sdl)
 	}
-	return &read.Session{Principal: x.viewer, Request: req, Now: w.now}
+	return &read.Session{Principal: x.viewer, Request: req.Assured(x.viewer, w.now), Now: w.now}
 }
 
 // valueOf is a filter as a request would carry it.
@@ -362,6 +366,8 @@ func refused(err, reason error) bool {
 	switch read.CodeOf(err) {
 	case read.CodeFieldNotQueryable:
 		return errors.Is(reason, errHidden)
+	case read.CodeStepUpRequired:
+		return errors.Is(reason, errStepUp)
 	case read.CodeUnavailable:
 		return errors.Is(reason, errMoving)
 	}

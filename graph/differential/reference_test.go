@@ -35,10 +35,11 @@ type reference struct {
 }
 
 // errHidden refuses a question about a field the viewer can never see. errMoving refuses one about a plain field some of
-// whose values are still sealed.
+// whose values are still sealed. errStepUp refuses one that the viewer could ask after signing in once more.
 var (
 	errHidden = errors.New("asked about a hidden field")
 	errMoving = errors.New("asked about a field that moves")
+	errStepUp = errors.New("asked for what a step-up would open")
 )
 
 // outcome of a cell, in rising order: the strictest of several is the least.
@@ -121,8 +122,28 @@ func (x *reference) listed(r *row) bool { return x.exists(r) && (personal(r.typ)
 // granted: some rule about reading names the role, and its condition holds.
 func (x *reference) granted(rules []*ir.Access, r *row) bool {
 	return slices.ContainsFunc(rules, func(a *ir.Access) bool {
-		return a.To.Has(ir.Read) && a.Roles.Has(x.role) && (a.When == nil || !sealedIn(a.When.Expr, r) && x.truth(a.When.Expr, r) == yes)
+		return a.To.Has(ir.Read) && a.Roles.Has(x.role) && x.proved(a) && (a.When == nil || !sealedIn(a.When.Expr, r) && x.truth(a.When.Expr, r) == yes)
 	})
+}
+
+// proved: the session has what the rule asks of it. How long ago somebody signed in that nobody knows, or that is yet to come, is
+// too long.
+func (x *reference) proved(a *ir.Access) bool {
+	at := x.viewer.AuthenticatedAt
+	fresh := !at.IsZero() && at.Before(x.now.Add(time.Minute)) && !at.Add(time.Duration(a.StepUp.FreshWithin)).Before(x.now)
+	return x.viewer.AAL >= a.StepUp.AAL && (a.StepUp.FreshWithin == 0 || fresh)
+}
+
+// raised is the viewer after every step-up.
+func (x *reference) raised() *reference {
+	up := *x
+	up.viewer.AAL, up.viewer.AuthenticatedAt = 2, x.now
+	return &up
+}
+
+// mayRead: some rule about reading lets the role read some row of the type, for the purpose.
+func (x *reference) mayRead(t *ir.Type) bool {
+	return (t.Purposes.Empty() || t.Purposes.Has(x.purpose)) && slices.ContainsFunc(t.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) && x.proved(a) })
 }
 
 // sealedIn: a condition is about a plain field whose value in this row is still sealed. SQL cannot read it, so nothing is
@@ -206,7 +227,7 @@ func (x *reference) cleared(p *ir.Pii) bool {
 
 // askable: some row could show the field, so it may be asked about.
 func (x *reference) askable(f *ir.Field) bool {
-	named := slices.ContainsFunc(f.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) })
+	named := slices.ContainsFunc(f.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) && x.proved(a) })
 	switch {
 	case f.Kind == ir.ID:
 		return true
@@ -214,6 +235,14 @@ func (x *reference) askable(f *ir.Field) bool {
 		return false
 	}
 	return f.Pii == nil || x.selfService() || x.cleared(f.Pii)
+}
+
+// hidden: why a field may not be asked about.
+func (x *reference) hidden(f *ir.Field) error {
+	if x.raised().askable(f) {
+		return errStepUp
+	}
+	return errHidden
 }
 
 // ---- answers -----------------------------------------------------------------------------------------------------
@@ -322,6 +351,9 @@ func (x *reference) root(p *picked) (string, error) {
 		x.me(w, p.under)
 	default:
 		for _, t := range x.schema.Entities() {
+			if (name == api.AggregateField(t) || name == t.Singular || name == t.Plural) && !x.mayRead(t) && x.raised().mayRead(t) {
+				return "", errStepUp
+			}
 			switch name {
 			case api.AggregateField(t):
 				x.aggregate(w, t, p)
@@ -578,8 +610,7 @@ func (x *reference) aggregate(w *writer, t *ir.Type, p *picked) {
 			n++
 		}
 	}
-	named := slices.ContainsFunc(t.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) })
-	if !named || !t.Purposes.Empty() && !t.Purposes.Has(x.purpose) || n == 0 && personal(t) || x.ownOnly() && !personal(t) {
+	if !x.mayRead(t) || n == 0 && personal(t) || x.ownOnly() && !personal(t) {
 		w.WriteString("[]")
 		return
 	}
@@ -623,7 +654,7 @@ func (x *reference) refuses(t *ir.Type, where map[string]any) (err error) {
 			case f == nil:
 				err = errors.Join(err, x.refuses(t, v))
 			case !x.askable(f):
-				err = errors.Join(err, errHidden)
+				err = errors.Join(err, x.hidden(f))
 			case f.Kind == ir.ToOne:
 				err = errors.Join(err, x.refuses(f.Edge.Target, v))
 			case x.unsettled(f):
@@ -786,7 +817,7 @@ func (x *reference) order(w *writer, t *ir.Type, by any) (out []term) {
 		for _, f := range t.Fields {
 			if strings.EqualFold(f.Name, m["field"].(string)) {
 				if !x.askable(f) {
-					w.err = errors.Join(w.err, errHidden)
+					w.err = errors.Join(w.err, x.hidden(f))
 				} else if x.unsettled(f) {
 					w.err = errors.Join(w.err, errMoving)
 				}

@@ -204,9 +204,7 @@ func (s *sketch) render(b *strings.Builder, t *typeSketch) {
 	if t.subject {
 		b.WriteString(" @subject")
 	}
-	for range 1 + s.upTo(1) {
-		b.WriteString(s.access(t))
-	}
+	b.WriteString(s.access(t))
 	if t.pii || s.odds(2) {
 		fmt.Fprintf(b, " @purpose(only: [%s])", strings.Join(some(s.dice, s.purposes, 13), ", "))
 	}
@@ -272,9 +270,7 @@ func (s *sketch) computed(b *strings.Builder, t *typeSketch) {
 func (s *sketch) rules(t *typeSketch, column bool, class string) string {
 	var out string
 	if s.odds(3) {
-		for range 1 + s.upTo(1) {
-			out += s.access(t)
-		}
+		out += s.access(t)
 	}
 	if s.odds(2) {
 		out += fmt.Sprintf(" @purpose(only: [%s])", strings.Join(some(s.dice, s.purposes, 11), ", "))
@@ -307,13 +303,31 @@ func (s *sketch) retain(t *typeSketch) string {
 	return fmt.Sprintf(" @retain(for: %q, after: %q, because: \"It is over.\")", pick(s.dice, periods), pick(s.dice, clocks))
 }
 
-func (s *sketch) access(t *typeSketch) string {
-	to := pick(s.dice, []string{"[READ]", "[READ]", "[READ, UPDATE]", "[CREATE]"})
-	when := ""
-	if s.odds(7) {
-		when = `, when: """ ` + s.condition(t, 2) + ` """`
+// access makes up one or two rules. A step-up that the other rule lets people avoid does not compile.
+func (s *sketch) access(t *typeSketch) (out string) {
+	rules := make([]struct{ to, roles, when, stepUp string }, 1+s.upTo(1))
+	for i := range rules {
+		r := &rules[i]
+		r.to = pick(s.dice, []string{"[READ]", "[READ]", "[READ, UPDATE]", "[CREATE]"})
+		if s.odds(7) {
+			r.when = `, when: """ ` + s.condition(t, 2) + ` """`
+		}
+		r.roles = strings.Join(some(s.dice, s.roles, 12), ", ")
+		if s.odds(7) {
+			r.stepUp = pick(s.dice, []string{", aal: 1", ", aal: 2", `, freshWithin: "PT15M"`, `, aal: 2, freshWithin: "PT1H"`})
+		}
 	}
-	return fmt.Sprintf(" @access(to: %s, roles: [%s]%s)", to, strings.Join(some(s.dice, s.roles, 12), ", "), when)
+	for _, r := range rules {
+		for i := range rules {
+			if r.when == "" && rules[i].stepUp != r.stepUp {
+				rules[i].stepUp = ""
+			}
+		}
+	}
+	for _, r := range rules {
+		out += fmt.Sprintf(" @access(to: %s, roles: [%s]%s%s)", r.to, r.roles, r.when, r.stepUp)
+	}
+	return out
 }
 
 // condition makes up a `when` over rows of t.

@@ -242,7 +242,8 @@ func (p *planner) aggregate(t *ir.Type, f graphql.CollectedField, path string) e
 		}})
 	}
 	a.where = and(lv.where...)
-	a.bind = p.binding(t, where, nil)
+	// What is told again to who asked before is what they may see now: a session that proved less is another asker.
+	a.bind = p.binding(t, where, nil) + "\x00" + p.req.StepUp.String()
 	for _, k := range a.keys {
 		a.bind += "\x00" + k.expr.sql + "\x00" + k.unit
 	}
@@ -383,7 +384,7 @@ func (p *planner) asked(t *ir.Type, name, path string) (*ir.Field, *policy.Cell,
 	c := policy.CellOf(field, p.req)
 	p.settled(field)
 	if !c.Queryable() {
-		p.fail(errNotQueryable(field.Name))
+		p.fail(p.notQueryable(&c))
 		return nil, nil, false
 	}
 	if c.ByRow() {

@@ -22,6 +22,7 @@ type planKey struct {
 	role      *ir.Role
 	purpose   *ir.Purpose
 	subject   bool
+	stepUp    ir.StepUp
 	variables string
 	epoch     uint64 // of the opener: where values are
 }
@@ -34,7 +35,7 @@ type shapeKey struct {
 // planned returns the cached plan or compiles it.
 func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type, path string, compile func(*planner) error) (*plan, error) {
 	key := planKey{op: op.Operation, field: f.Field, typ: t, path: path, role: s.Request.Role, purpose: s.Request.Purpose, subject: s.Request.Subject,
-		variables: e.shape(op), epoch: e.opener.Epoch()}
+		stepUp: s.Request.StepUp, variables: e.shape(op), epoch: e.opener.Epoch()}
 	if pl, ok := e.plans.Get(key); ok {
 		return pl, nil
 	}

@@ -164,12 +164,20 @@ func (e *Engine) Resolve(ctx context.Context) (o Object, err error) {
 	args := Arguments(f, op.Variables)
 	switch root := e.roots[f.Name]; root.kind {
 	case rootList:
+		if err := stepUp(root.typ, s.Request); err != nil {
+			return Object{}, err
+		}
 		return e.list(ctx, s, op, f, root.typ)
 	case rootMe:
 		return e.me(ctx, s, op, f)
 	case rootSearch:
 		return e.search(ctx, s, op, f)
 	case rootGet, rootNode:
+		if root.kind == rootGet {
+			if err := stepUp(root.typ, s.Request); err != nil {
+				return Object{}, err
+			}
+		}
 		id, _ := args["id"].(string)
 		objects, err := e.get(ctx, s, op, f, pathOf(ctx), root.typ, []string{id})
 		if err != nil {
@@ -192,6 +200,9 @@ func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
 	if root := e.roots[f.Name]; root.kind == rootAggregate {
+		if err := stepUp(root.typ, s.Request); err != nil {
+			return nil, err
+		}
 		return e.aggregate(ctx, s, op, f, root.typ)
 	}
 	list := asList(Arguments(f, op.Variables)["ids"])

@@ -4,6 +4,9 @@ import (
 	"errors"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
 // Codes of `extensions.code`. They are stable; docs/errors.md describes each.
@@ -11,6 +14,7 @@ const (
 	CodeUnauthenticated   = "UNAUTHENTICATED"
 	CodeForbidden         = "FORBIDDEN"
 	CodePurposeRequired   = "PURPOSE_REQUIRED"
+	CodeStepUpRequired    = "STEP_UP_REQUIRED"
 	CodeNotFound          = "NOT_FOUND"
 	CodeBadInput          = "BAD_INPUT"
 	CodeFieldNotQueryable = "FIELD_NOT_QUERYABLE"
@@ -35,6 +39,8 @@ type Error struct {
 	Field   string // the input field at fault, if any
 	// RetryAfter is in how many seconds asking again may help; zero says nothing about it.
 	RetryAfter int
+	// StepUp is what the session has to prove, of STEP_UP_REQUIRED.
+	StepUp ir.StepUp
 }
 
 // Error returns the message.
@@ -49,6 +55,12 @@ func (e *Error) GraphQL() *gqlerror.Error {
 	if e.RetryAfter > 0 {
 		ext["retryAfter"] = e.RetryAfter
 	}
+	if e.StepUp.AAL > 0 {
+		ext["aal"] = e.StepUp.AAL
+	}
+	if e.StepUp.FreshWithin > 0 {
+		ext["freshWithin"] = e.StepUp.FreshWithin.String()
+	}
 	return &gqlerror.Error{Message: e.Message, Extensions: ext}
 }
 
@@ -58,6 +70,12 @@ func Fail(code, message string) *Error { return &Error{Code: code, Message: mess
 // FailField makes an Error about one input field.
 func FailField(code, field, message string) *Error {
 	return &Error{Code: code, Field: field, Message: message}
+}
+
+// FailStepUp refuses what the role may do and the session has not proved enough for. What it says follows from the schema and
+// the session alone, never from a record: it is the same for an id that is there and one that is not.
+func FailStepUp(need ir.StepUp) *Error {
+	return &Error{Code: CodeStepUpRequired, StepUp: need, Message: "this needs " + need.String() + ": sign in once more as asked for, then ask again"}
 }
 
 // CodeOf returns the code of err, INTERNAL for one clients may not see.
@@ -72,4 +90,24 @@ func CodeOf(err error) string {
 // errNotQueryable is one fixed text: which rule hides a field is told in extensions.privacy, not by probing filters.
 func errNotQueryable(field string) *Error {
 	return FailField(CodeFieldNotQueryable, field, "a field whose value is hidden cannot be used in a filter or an order")
+}
+
+// notQueryable refuses a question about a field. Where a step-up would open it, that is what is asked for.
+func (p *planner) notQueryable(c *policy.Cell) error {
+	if !c.StepUp.IsZero() {
+		if raised := policy.CellOf(c.Field, p.req.Raised()); raised.Queryable() {
+			err := FailStepUp(c.StepUp)
+			err.Field = c.Field.Name
+			return err
+		}
+	}
+	return errNotQueryable(c.Field.Name)
+}
+
+// stepUp refuses a root field about a type of which nothing exists for the session, and something might after a step-up.
+func stepUp(t *ir.Type, r policy.Request) error {
+	if rows := policy.RowsOf(t, ir.Read, r); !rows.Allowed && !rows.StepUp.IsZero() {
+		return FailStepUp(rows.StepUp)
+	}
+	return nil
 }

@@ -35,7 +35,7 @@ func (p *planner) order(lv *level, by any) []orderTerm {
 		}
 		cell := policy.CellOf(field, p.req)
 		if !cell.Queryable() {
-			p.fail(errNotQueryable(field.Name))
+			p.fail(p.notQueryable(&cell))
 			continue
 		}
 		p.settled(field)

@@ -363,9 +363,18 @@ func (p *planner) noteRows(rows policy.Rows, path string) {
 		}
 		p.note(noted{path: path, field: rows.Type.Name, attrs: attrs, rows: &policy.Explanation{
 			Outcome: policy.Reveal, Rule: "@access", Reason: policy.ReasonRowsLimited,
-			Text: "Only rows where " + strings.Join(conds, " or ") + ".",
+			Text:   "Only rows where " + strings.Join(conds, " or ") + ".",
+			Remedy: moreRows(rows.StepUp),
 		}})
 	}
+}
+
+// moreRows says how more of a type's rows come to exist for a session.
+func moreRows(need ir.StepUp) string {
+	if need.IsZero() {
+		return ""
+	}
+	return "With " + need.String() + " there may be more."
 }
 
 // appendAttrs adds the viewer's attributes that an expression asks for. Those built in are never missing.

@@ -56,7 +56,7 @@ func (p *planner) filterInto(t *ir.Type, alias string, where map[string]any, gat
 		}
 		cell := policy.CellOf(field, p.req)
 		if !cell.Queryable() {
-			p.fail(errNotQueryable(key))
+			p.fail(p.notQueryable(&cell))
 			continue
 		}
 		*gates = append(*gates, p.sql.shown(&cell, alias))

@@ -156,7 +156,7 @@ func TestPeopleDoNotWriteOurJudgements(t *testing.T) {
 			if f.Kind != ir.Column && f.Kind != ir.ToOne || f.Immutable {
 				continue
 			}
-			_, _, may := policy.MayWrite(f, ir.Update, r)
+			_, _, _, may := policy.MayWrite(f, ir.Update, r)
 			theirs := f.Pii != nil && f.Pii.Source == "SUBJECT" && f.Name != "subscribedAt"
 			if may != theirs {
 				t.Errorf("CUSTOMER may write %s: %v, want %v", f.Coordinate(), may, theirs)

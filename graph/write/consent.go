@@ -84,8 +84,8 @@ func (e *Engine) whose(ctx context.Context, tx *sql.Tx, s *read.Session, raw any
 	}
 	ops := []ir.Op{ir.Read}
 	if !s.Principal.IsSubject() {
-		if rows := policy.RowsOf(t, ir.ConsentOp, s.Request); !rows.Allowed {
-			return read.Fail(read.CodeForbidden, rows.Why.Text)
+		if err := refusal(policy.RowsOf(t, ir.ConsentOp, s.Request)); err != nil {
+			return err
 		}
 		ops = append(ops, ir.ConsentOp)
 		entry.Actor = s.Principal.Role
@@ -98,7 +98,7 @@ func (e *Engine) whose(ctx context.Context, tx *sql.Tx, s *read.Session, raw any
 		return err
 	}
 	if !ok {
-		return errNotFound
+		return missing(t, s.Request, ops...)
 	}
 	subject, err := SubjectOf(ctx, tx, e.Dialect, t, row)
 	if err != nil {

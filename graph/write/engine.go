@@ -78,8 +78,8 @@ func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
 	if !ok {
 		return read.Object{}, fmt.Errorf("%s is not a mutation of the engine", f.Name)
 	}
-	if rows := policy.RowsOf(m.typ, m.op, s.Request); !rows.Allowed {
-		return read.Object{}, read.Fail(read.CodeForbidden, rows.Why.Text)
+	if err := refusal(policy.RowsOf(m.typ, m.op, s.Request)); err != nil {
+		return read.Object{}, err
 	}
 	if err := e.Reads.PlanPayload(ctx, payloadOf(m.op, m.typ), map[string]*ir.Type{m.typ.Singular: m.typ}); err != nil {
 		return read.Object{}, err
@@ -107,6 +107,28 @@ func input(args map[string]any) map[string]any {
 
 // errNotFound answers for a row that is missing, hidden or of another type: the same bytes for each.
 var errNotFound = read.Fail(read.CodeNotFound, "no such record")
+
+// refusal is why no row may be written at all; nil if some may.
+func refusal(rows policy.Rows) error {
+	switch {
+	case rows.Allowed:
+		return nil
+	case !rows.StepUp.IsZero():
+		return read.FailStepUp(rows.StepUp)
+	}
+	return read.Fail(read.CodeForbidden, rows.Why.Text)
+}
+
+// missing answers for a row that does not exist for the session. Where more rows would after a step-up it says that, of
+// every id alike: whether this one is among them is not told.
+func missing(t *ir.Type, r policy.Request, ops ...ir.Op) error {
+	for _, op := range ops {
+		if rows := policy.RowsOf(t, op, r); !rows.StepUp.IsZero() {
+			return read.FailStepUp(rows.StepUp)
+		}
+	}
+	return errNotFound
+}
 
 // errConflict names no field: which value is taken is itself a reading of somebody's record.
 var errConflict = read.Fail(read.CodeConflict, "this would break a rule of the store: a value that must be unique is taken, or a record is still referred to")

@@ -1,6 +1,7 @@
 package write
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -26,6 +27,7 @@ type change struct {
 	edges      []reference
 	conditions [][]*ir.Condition
 	gated      []gated
+	stepUp     ir.StepUp // with which conditions of fields would not be asked
 }
 
 // gated is an input that needs a person's consent before it is kept.
@@ -60,12 +62,18 @@ func changeOf(t *ir.Type, op ir.Op, s *read.Session, in map[string]any) (change,
 		if field == nil || !field.Stored() || field.Kind == ir.ID || op == ir.Update && field.Immutable {
 			return change{}, read.FailField(read.CodeBadInput, name, "this field is not an input")
 		}
-		conditions, why, ok := policy.MayWrite(field, op, s.Request)
+		conditions, why, need, ok := policy.MayWrite(field, op, s.Request)
+		if !ok && !need.IsZero() {
+			err := read.FailStepUp(need)
+			err.Field = name
+			return change{}, err
+		}
 		if !ok {
 			return change{}, read.FailField(read.CodeFieldNotWritable, name, why.Text+" "+why.Remedy)
 		}
 		if len(conditions) > 0 {
 			c.conditions = append(c.conditions, conditions)
+			c.stepUp = need
 		}
 		v, err := c.value(field, name, in[name])
 		if err != nil {
@@ -220,6 +228,9 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 		if err != nil {
 			return err
 		}
+		if need := cmp.Or(policy.RowsOf(t, ir.Create, s.Request).StepUp, c.stepUp); !ok && !need.IsZero() {
+			return read.FailStepUp(need)
+		}
 		if !ok {
 			return read.Fail(read.CodeForbidden, "role "+s.Request.Role.Name+" may not create this "+t.Name+": its conditions do not hold for it, or its retention period is over already")
 		}
@@ -252,7 +263,7 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 			return err
 		}
 		if !ok {
-			return errNotFound
+			return missing(t, s.Request, ops...)
 		}
 		if len(c.conditions) > 0 { // a change must not be what makes itself allowed
 			if err := e.mayChange(ctx, w.Tx, s, t, id, c); err != nil {
@@ -308,6 +319,9 @@ func (e *Engine) consented(ctx context.Context, tx *sql.Tx, s *read.Session, t *
 // mayChange checks the conditions of the type and of every field the change sets, on the row as it stands.
 func (e *Engine) mayChange(ctx context.Context, tx *sql.Tx, s *read.Session, t *ir.Type, id uuid.UUID, c change) error {
 	ok, err := e.Reads.Exists(ctx, tx, s, t, id, []ir.Op{ir.Update}, c.conditions...)
+	if need := cmp.Or(policy.RowsOf(t, ir.Update, s.Request).StepUp, c.stepUp); err == nil && !ok && !need.IsZero() {
+		return read.FailStepUp(need)
+	}
 	if err == nil && !ok {
 		err = read.Fail(read.CodeForbidden, "role "+s.Request.Role.Name+" may not change this "+t.Name+" so: its conditions do not hold for it, or would no longer")
 	}
@@ -322,7 +336,7 @@ func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 			return err
 		}
 		if !ok {
-			return errNotFound
+			return missing(t, s.Request, ir.Read, ir.Delete)
 		}
 		return failed(w.Client.DeleteByID(w, t.Name, id))
 	})

@@ -66,6 +66,8 @@ type claims struct {
 	Role        string         `json:"role"`
 	Attrs       map[string]any `json:"attrs,omitempty"`
 	DataSubject string         `json:"data_subject,omitempty"`
+	AAL         int            `json:"aal,omitempty"`
+	AuthTime    int64          `json:"auth_time,omitempty"` // as OpenID Connect Core Section 2 has it
 }
 
 // Issue makes a token for the principal, good for life.
@@ -91,7 +93,10 @@ func (d *Dev) issue(p policy.Principal, now time.Time, life time.Duration) (stri
 	c := claims{
 		Claims: jwt.Claims{Issuer: issuer, Subject: p.ID, Audience: jwt.Audience{audience},
 			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(life))},
-		Role: p.Role, Attrs: p.Attrs,
+		Role: p.Role, Attrs: p.Attrs, AAL: p.AAL, AuthTime: now.Unix(),
+	}
+	if !p.AuthenticatedAt.IsZero() {
+		c.AuthTime = p.AuthenticatedAt.Unix()
 	}
 	if p.IsSubject() {
 		c.DataSubject = p.Subject.String()
@@ -184,7 +189,10 @@ func decode(payload []byte) (claims, error) {
 }
 
 func (c claims) principal() (policy.Principal, error) {
-	p := policy.Principal{ID: c.Subject, Role: c.Role, Attrs: c.Attrs}
+	p := policy.Principal{ID: c.Subject, Role: c.Role, Attrs: c.Attrs, AAL: c.AAL}
+	if c.AuthTime > 0 {
+		p.AuthenticatedAt = time.Unix(c.AuthTime, 0).UTC()
+	}
 	if c.Role == "" {
 		return policy.Principal{}, ErrBadToken
 	}

@@ -33,7 +33,7 @@ func dev(t *testing.T) *Dev {
 
 func TestATokenSpeaksForWhomItWasMade(t *testing.T) {
 	d := dev(t)
-	want := policy.Principal{ID: "dev:rep", Role: "SALES_REP", Subject: uuid.New(), Attrs: map[string]any{
+	want := policy.Principal{ID: "dev:rep", Role: "SALES_REP", Subject: uuid.New(), AAL: 2, AuthenticatedAt: time.Unix(1_700_000_000, 0).UTC(), Attrs: map[string]any{
 		"region": "EMEA", "level": int64(9007199254740993), "share": 0.5, "lead": true, "regions": []any{"EMEA", "APAC"}}}
 	token, err := d.Issue(want, time.Hour)
 	if err != nil {

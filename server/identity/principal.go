@@ -13,7 +13,7 @@ import (
 // Person describes a principal in the words of a command line: `--role ROLE --attr k=v… --subject ID`. A name given twice
 // is a list. The identity behind it is named after the words, so that the same words are the same viewer.
 func Person(role string, attrs []string, subject uuid.UUID) (policy.Principal, error) {
-	p := policy.Principal{Role: role, Subject: subject, Attrs: map[string]any{}}
+	p := policy.Principal{Role: role, Subject: subject, Attrs: map[string]any{}, AAL: 1}
 	if role == "" {
 		return p, fmt.Errorf("a role is needed, for example --role SALES_REP")
 	}
