@@ -52,7 +52,7 @@ func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
 	c := Default()
 	c.Listen, c.Admin, c.Limits.Body, c.LogLevel = "127.0.0.1:0", "127.0.0.1:0", 100, "debug"
 	f.server = New(c, Parts{GraphQL: graphql, Identity: dev,
-		Checks: []health.Check{{Name: "database", Look: func(context.Context) (string, error) { return f.words, f.down }}},
+		Checks:    []health.Check{{Name: "database", Look: func(context.Context) (string, error) { return f.words, f.down }}},
 		KnownRole: func(r string) bool { return r == "ADMIN" }, Sample: Sample{"ADMIN", "{ me { role } }"}, Log: NewLogger(f.log, c)})
 	f.handler, f.admin = f.server.routes(), f.server.adminRoutes()
 	return f

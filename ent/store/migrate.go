@@ -20,12 +20,13 @@ var ErrNewer = errors.New("the database is newer than this program; run the vers
 
 // Migrate brings the database to this program's version, each migration in a transaction of its own. Several replicas may
 // call it at once: on PostgreSQL an advisory lock lets one work while the others wait, on SQLite the file's write lock does.
-func (s *Store) Migrate(ctx context.Context) (err error) {
+// Migrations that would lose data are refused with a LossError, but for the losses that are named: TABLE.COLUMN or TABLE.
+func (s *Store) Migrate(ctx context.Context, lose ...string) (err error) {
 	files, err := fs.Sub(migrate.Files, s.name())
 	if err != nil {
 		return err
 	}
-	return s.MigrateFrom(ctx, files, goose.DefaultTablename)
+	return s.MigrateFrom(ctx, files, goose.DefaultTablename, lose...)
 }
 
 // Version is the migration the database is at, and the one this program is made for. It reads only.
@@ -34,25 +35,15 @@ func (s *Store) Version(ctx context.Context) (have, want int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	// The pool is not given to goose, which would close it.
-	db, err := s.migrations()
-	if err != nil {
-		return 0, 0, fmt.Errorf("read version: %w", err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	p, err := provider(s.Dialect, db, files, goose.DefaultTablename)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read version: %w", err)
-	}
-	if have, want, err = p.GetVersions(ctx); err != nil {
-		return 0, 0, fmt.Errorf("read version: %w", err)
-	}
-	return have, want, nil
+	return s.versions(ctx, files, goose.DefaultTablename)
 }
 
 // MigrateFrom brings the database to the last of other migrations, for what does not lie in Ent's tables. Versions is the table that
 // keeps how far it is: each set of migrations has its own, and several may lie in one database.
-func (s *Store) MigrateFrom(ctx context.Context, files fs.FS, versions string) (err error) {
+func (s *Store) MigrateFrom(ctx context.Context, files fs.FS, versions string, lose ...string) (err error) {
+	if err := s.refuseLosses(ctx, files, versions, lose); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	db, err := s.migrations()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)

@@ -24,13 +24,18 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/migrate"
 )
 
+// databases give the URL of an empty one.
+func databases() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") },
+		"postgres": postgres.Start,
+	}
+}
+
 // each runs a test on both databases, migrated.
 func each(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Helper()
-	for name, url := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") },
-		"postgres": postgres.Start,
-	} {
+	for name, url := range databases() {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, url(t))
 			if err := s.Migrate(context.Background()); err != nil {

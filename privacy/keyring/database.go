@@ -96,14 +96,40 @@ func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // migrate brings a database of this package to its version. The table of versions has a name of its own, because keys may
 // lie in the database of the data.
 func migrate(ctx context.Context, s *store.Store, what string) error {
-	files, err := fs.Sub(schema.FS, what+"/"+strings.TrimSuffix(s.Dialect, "3"))
+	files, versions, err := migrations(s, what)
 	if err != nil {
 		return err
 	}
-	if err := s.MigrateFrom(ctx, files, "keyring_"+what+"_version"); err != nil {
+	if err := s.MigrateFrom(ctx, files, versions); err != nil {
 		return fmt.Errorf("set up the %s database: %w", what, err)
 	}
 	return nil
+}
+
+func migrations(s *store.Store, what string) (files fs.FS, versions string, err error) {
+	files, err = fs.Sub(schema.FS, what+"/"+strings.TrimSuffix(s.Dialect, "3"))
+	return files, "keyring_" + what + "_version", err
+}
+
+// Pending are the migrations that Open would apply to the databases of keys and ledger. It reads only.
+func Pending(ctx context.Context, keys, ledger *store.Store) ([]store.Pending, error) {
+	var out []store.Pending
+	for what, s := range map[string]*store.Store{"keys": keys, "ledger": ledger} {
+		files, versions, err := migrations(s, what)
+		if err != nil {
+			return nil, err
+		}
+		pending, err := s.PendingFrom(ctx, files, versions)
+		if err != nil {
+			return nil, fmt.Errorf("the %s database: %w", what, err)
+		}
+		for _, p := range pending {
+			p.File = what + "/" + p.File
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Pending) int { return strings.Compare(a.File, b.File) })
+	return out, nil
 }
 
 // within runs fn in a transaction.

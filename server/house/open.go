@@ -29,6 +29,9 @@ type Options struct {
 	Keys     Keys
 	Existing bool // fail with ErrNoDatabase where there is none, instead of making one
 	AsIs     bool // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
+	// Check fails with ErrPending where a database is not at the program's version, instead of migrating it.
+	Check bool
+	Lose  []string // what migrations may lose, as TABLE.COLUMN or TABLE; see store.LossError
 	// Hold leaves erasures that have to be carried out again on restored data to Replay, and answers nothing until then.
 	// Without it Open does it.
 	Hold bool
@@ -66,7 +69,8 @@ type House struct {
 // Errors of Open.
 var (
 	ErrNoDatabase = errors.New("there is no database: `cloakroom serve` and `cloakroom import` make one; or is --data another directory?")
-	ErrOlder      = errors.New("the database is older than this program: start `cloakroom serve` once, which brings it up to date")
+	ErrOlder      = errors.New("the database is older than this program: run `cloakroom migrate`, or start `cloakroom serve` once, which brings it up to date")
+	ErrPending    = errors.New("the database is not at this program's version, and with migrate=check nothing is changed at the start: run `cloakroom migrate`; --plan says what it would do")
 	ErrSharedFile = errors.New("keys lie in a file of their own, so that a backup of the data does not hold them: name another with --keys.dsn")
 	ErrNotApart   = errors.New("the erasure ledger lies apart from data and keys, because restoring them must not bring back the time before an erasure: name another place with --keys.ledger")
 	ErrNoParent   = errors.New("only the data directory is made when it is missing: make this one first, or see that --database is spelt right")
@@ -83,8 +87,12 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		return nil, err
 	}
 	if path, ok := file(o.Database); ok {
-		if _, err := os.Stat(path); o.Existing && errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Stat(path)
+		switch missing := errors.Is(err, fs.ErrNotExist); {
+		case missing && o.Existing:
 			return nil, fmt.Errorf("%s: %w", path, ErrNoDatabase)
+		case missing && o.Check:
+			return nil, fmt.Errorf("%s: %w", path, ErrPending)
 		}
 		if err := parent(path, o.Data); err != nil {
 			return nil, err
@@ -170,11 +178,16 @@ func (h *House) settle(ctx context.Context, o Options) error {
 			return ErrOlder
 		}
 	}
+	if o.Check {
+		if err := h.checkVersion(ctx); err != nil {
+			return err
+		}
+	}
 	keys, err := graph.LoadKeys(o.Data, isNew)
 	if err != nil {
 		return err
 	}
-	if err := h.store.Migrate(ctx); err != nil {
+	if err := h.store.Migrate(ctx, o.Lose...); err != nil {
 		return err
 	}
 	if err := h.openKeyring(ctx, o); err != nil {
@@ -216,6 +229,11 @@ func (h *House) openKeyring(ctx context.Context, o Options) (err error) {
 	}
 	if h.ledger, err = store.OpenDurable(ctx, o.Keys.Ledger); err != nil {
 		return fmt.Errorf("erasure ledger: %w", explained(err, o.Keys.Ledger))
+	}
+	if o.Check {
+		if pending, err := keyring.Pending(ctx, h.keys, h.ledger); err != nil || len(pending) > 0 {
+			return errors.Join(err, ErrPending)
+		}
 	}
 	c := keyring.Config{Schema: h.Schema, Data: h.store, Keys: h.keys, Ledger: h.ledger, Root: rootkey.Later(o.Keys.Root), Log: o.Log}
 	h.Keyring, err = keyring.Open(ctx, c)
