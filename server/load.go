@@ -75,18 +75,21 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 type Gathered struct {
 	Config Config
 	from   map[string]string // by setting; those that are missing have their defaults
+	wrong  map[string]bool
 }
 
 // Gather is Load that remembers where values came from, also where they are wrong. The error joins a Problem for everything
 // that is.
 func Gather(flags *pflag.FlagSet, environ []string) (Gathered, error) {
-	g := Gathered{Config: Default(), from: map[string]string{}}
+	g := Gathered{Config: Default(), from: map[string]string{}, wrong: map[string]bool{}}
 	layers, errs := layersOf(flags, environ)
 	for _, s := range settings {
 		for _, l := range slices.Backward(layers) { // the highest that has it
 			found, wrong := l.set(s, s.field(&g.Config))
 			if wrong != "" {
 				errs = append(errs, Problem{s.name, wrong})
+				g.wrong[s.name] = true
+				s.form.read(s.fallback, s.field(&g.Config)) // others are derived from it, and printed
 			}
 			if found != "" {
 				g.from[s.name] = found
@@ -94,14 +97,8 @@ func Gather(flags *pflag.FlagSet, environ []string) (Gathered, error) {
 			}
 		}
 	}
-	wrongAlready := func(setting string) bool {
-		return slices.ContainsFunc(errs, func(err error) bool {
-			var p Problem
-			return errors.As(err, &p) && p.Setting == setting
-		})
-	}
 	for _, p := range g.Config.problems() {
-		if !wrongAlready(p.Setting) { // what cannot be read cannot fit the rest either
+		if !g.wrong[p.Setting] { // what cannot be read cannot fit the rest either
 			errs = append(errs, p)
 		}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -9,13 +10,14 @@ import (
 // setting is one thing an operator can set. Flags, environment, file, defaults, JSON Schema, documentation and what
 // `cloakroom config print` shows derive from the table of them.
 type setting struct {
-	name     string // of the flag, and of the key in the file
-	fallback string // its default, as an operator would write it
-	usage    string
-	form     form
-	field    func(*Config) any // where it goes
-	secret   bool              // never printed, and may come from a file of its own
-	place    bool              // also set for commands that only need to know where the data is
+	name      string // of the flag, and of the key in the file
+	fallback  string // its default, as an operator would write it
+	usage     string
+	form      form
+	field     func(*Config) any   // where it goes
+	secret    bool                // never printed, and may come from a file of its own
+	effective func(Config) string // what follows from it, where that may be something else
+	place     bool                // also set for commands that only need to know where the data is
 }
 
 // group is the part of a setting's name that the settings of one group share, and the rest.
@@ -38,14 +40,16 @@ var settings = []setting{
 	{name: "admin", fallback: "127.0.0.1:8081", form: address(true), field: func(c *Config) any { return &c.Admin },
 		usage: "address of /healthz, /readyz and /metrics, host:port; empty for none"},
 	{name: "public-url", form: origin(true), field: func(c *Config) any { return &c.PublicURL },
-		usage: "origin that browsers use, for example https://crm.example.com; empty: the address of the API"},
+		effective: Config.Origin,
+		usage:     "origin that browsers use, for example https://crm.example.com; empty: the address of the API"},
 	{name: "origins", form: origins(), field: func(c *Config) any { return &c.Origins },
 		usage: "further origins whose pages may ask, comma-separated"},
 
 	{name: "data", fallback: "./data", form: text(false, "name a directory"), place: true, field: func(c *Config) any { return &c.Data },
 		usage: "directory of keys and of the SQLite database"},
 	{name: "database", form: database(true), secret: true, place: true, field: func(c *Config) any { return &c.Database },
-		usage: "sqlite:PATH or postgres://…; empty: cloakroom.db in the data directory"},
+		effective: Config.DatabaseURL,
+		usage:     "sqlite:PATH or postgres://…; empty: cloakroom.db in the data directory"},
 	{name: "keys.dsn", form: database(false), secret: true, place: true, field: func(c *Config) any { return &c.Keys.DSN },
 		usage: "wrapped keys of people: sqlite:PATH or postgres://…; empty: keys.db in the data directory, or the PostgreSQL database"},
 	{name: "keys.root", form: rootKey(), secret: true, place: true, field: func(c *Config) any { return &c.Keys.Root },
@@ -65,7 +69,8 @@ var settings = []setting{
 	{name: "kratos.url", form: webURL(true), field: func(c *Config) any { return &c.Kratos.URL },
 		usage: "public API of Ory Kratos, for example http://kratos:4433"},
 	{name: "kratos.login", form: webURL(true), field: func(c *Config) any { return &c.Kratos.Login },
-		usage: "where a browser begins to sign in; empty: kratos.url with /self-service/login/browser"},
+		effective: Config.LoginURL,
+		usage:     "where a browser begins to sign in; empty: kratos.url with /self-service/login/browser"},
 	{name: "kratos.cache", fallback: "5s", form: span(0, time.Minute), field: func(c *Config) any { return &c.Kratos.Cache },
 		usage: "how long a session that was looked up is believed, if nobody revokes it"},
 	{name: "kratos.timeout", fallback: "2s", form: span(time.Millisecond, time.Minute), field: func(c *Config) any { return &c.Kratos.Timeout },
@@ -80,9 +85,11 @@ var settings = []setting{
 		usage: "claim of a JWT that holds the role"},
 
 	{name: "documents", fallback: "auto", form: choice("auto", "open", "log", "enforce"), field: func(c *Config) any { return &c.Documents },
-		usage: "operations that are not registered: open answers them, log tells, enforce refuses; auto is open with identity dev, else enforce"},
+		effective: Config.DocumentMode,
+		usage:     "operations that are not registered: open answers them, log tells, enforce refuses; auto is open with identity dev, else enforce"},
 	{name: "graphiql", fallback: "auto", form: choice("auto", "on", "off"), field: func(c *Config) any { return &c.GraphiQL },
-		usage: "a page to try operations on; auto is on with identity dev, else off"},
+		effective: func(c Config) string { return map[bool]string{true: "on", false: "off"}[c.ShowsGraphiQL()] },
+		usage:     "a page to try operations on; auto is on with identity dev, else off"},
 	{name: "limits.body", fallback: "256KiB", form: size(1, 64<<20), field: func(c *Config) any { return &c.Limits.Body },
 		usage: "largest request, in bytes or as 256KiB"},
 	{name: "limits.tokens", fallback: "1500", form: whole(1, 20_000), field: func(c *Config) any { return &c.Limits.Tokens },
@@ -100,7 +107,8 @@ var settings = []setting{
 	{name: "limits.rate", fallback: "60000", form: whole(1, 1_000_000_000), field: func(c *Config) any { return &c.Limits.Rate },
 		usage: "points that one principal may spend in a minute"},
 	{name: "limits.burst", fallback: "0", form: whole(0, 1_000_000_000), field: func(c *Config) any { return &c.Limits.Burst },
-		usage: "points that one principal may spend at once; 0: as many as limits.rate"},
+		effective: func(c Config) string { return strconv.Itoa(c.Limits.BurstPoints()) },
+		usage:     "points that one principal may spend at once; 0: as many as limits.rate"},
 	{name: "limits.roles", form: points(), field: func(c *Config) any { return &c.Limits.Roles },
 		usage: "limits.rate of principals by role, as ROLE=POINTS,…"},
 

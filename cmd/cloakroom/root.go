@@ -22,7 +22,21 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, c.CommandPath())
 	})
-	root.AddCommand(newServe(), newMigrate(), newQuery(), newImport(), newKeys(), newDev(), newLint(), newExplain(), newGenerate(), newVocabulary(), newHealth(), newVersion())
+	root.AddCommand(
+		newServe(),
+		newConfig(),
+		newMigrate(),
+		newHealth(),
+		newQuery(),
+		newImport(),
+		newKeys(),
+		newDev(),
+		newLint(),
+		newExplain(),
+		newGenerate(),
+		newVocabulary(),
+		newVersion(),
+	)
 	return root
 }
 

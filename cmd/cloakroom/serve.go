@@ -33,10 +33,7 @@ Where keys lie, and where they should, is in docs/keys.md.`,
 		RunE: serve,
 	}
 	server.Flags(c.Flags())
-	completePlaces(c)
-	for _, s := range []string{"migrate", "identity", "documents", "graphiql", "log", "log-level"} {
-		complete(c, s, oneOf(server.Choices(s)...))
-	}
+	completeSettings(c)
 	return c
 }
 
