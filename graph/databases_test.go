@@ -57,7 +57,11 @@ type world struct {
 	ids       atomic.Uint32
 	// minGroup is that of graph.Config: there are few people in random content.
 	minGroup int
+	limits   graph.Limits
 }
+
+// roomy are bounds for questions that were made up: they are larger than people's.
+var roomy = graph.Limits{Depth: 100, Aliases: 10_000, Directives: 10_000, Fields: 10_000}
 
 func compiled(t testing.TB) *ir.Schema {
 	t.Helper()
@@ -95,6 +99,9 @@ func (d database) serve(t testing.TB, s *ir.Schema, minGroup int) *world {
 		t.Fatal(err)
 	}
 	w := &world{store: st, log: &bytes.Buffer{}, now: today, minGroup: minGroup}
+	if minGroup > 0 {
+		w.limits = roomy
+	}
 	w.keys = keyringtest.Open(t, s, st, func(c *keyring.Config) { c.Log = slog.New(slog.NewTextHandler(w.log, nil)); w.keyStores = *c })
 	w.Gateway = w.gateway(t, s)
 	t.Cleanup(func() {
@@ -112,7 +119,7 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.New(graph.Config{Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
+	g, err := graph.New(graph.Config{Limits: w.limits, Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
 	if err != nil {

@@ -64,7 +64,7 @@ func (d database) twins(t *testing.T, s *ir.Schema, p *population) twins {
 	w := twins{one: d.serve(t, s, 2), other: d.serve(t, s, 2)}
 	p.store(t, w.one)
 	p.store(t, w.other)
-	w.oracle = &world{store: w.other.store, keys: w.other.keys, now: today, log: w.other.log}
+	w.oracle = &world{store: w.other.store, keys: w.other.keys, now: today, log: w.other.log, limits: roomy}
 	w.oracle.Gateway = w.oracle.gateway(t, s)
 	return w
 }

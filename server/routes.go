@@ -20,6 +20,9 @@ func (s *Server) adminRoutes() http.Handler {
 	return r
 }
 
+// Handler is the whole public surface, for tests that bring a listener of their own.
+func (s *Server) Handler() http.Handler { return s.routes() }
+
 // routes is the whole public surface.
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
