@@ -18,63 +18,79 @@ import (
 )
 
 // answer is the one way in: whatever the door, POST, GET, a subscription's event or a call in process, an operation meets the
-// same bounds, in this order: what may be said at all, then what is cheap to know (its length, its size, its price), then
-// whether the sender has so much left, then what costs (validation), then who asks and why. Work ends with ctx, which is done as soon as the sender has left.
+// same bounds, in this order: what is cheap to know (may this be said at all, how long is it, how large), then whether the
+// sender has so much left, then what costs (validation), then who asks and why. Work ends with ctx, which is done as soon as
+// the sender has left.
 func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 	if g.keys.Held() != nil {
 		return refused(read.CodeUnavailable, "erasures are being carried out again on restored data: try again later")
 	}
-	if refusal := g.settle(ctx, r); refusal != nil {
-		return refusal
-	}
-	doc, valid, refusal := g.parse(ctx, r)
+	o, refusal := g.admit(ctx, r)
 	if refusal != nil {
-		if tooOften := g.spend(ctx, nil, nil, 1); tooOften != nil {
+		if tooOften := g.spend(ctx, nil, nil, 1); tooOften != nil { // to refuse was work, too
 			return tooOften
 		}
 		return refusal
 	}
-	op := doc.Operations.ForName(r.operationName)
-	found := op != nil
-	if !found {
-		op = doc.Operations[0] // whether the document is valid is told first
-	}
-	if refusal := g.byURL(r, op); refusal != nil {
-		return refusal
-	}
-	s, circle := g.measure(doc, op, r.variables)
-	if circle != nil {
-		return invalidOperation(wrong["NoFragmentCycles"], gqlerror.Location{Line: circle.Line, Column: circle.Column})
-	}
-	if refusal := g.limits.over(s); refusal != nil {
-		return refusal
-	}
-	if looks(op.SelectionSet, doc, map[string]bool{}) > maxLooks {
-		return tooMuch("an operation may ask for __schema and __type %d times", maxLooks)
-	}
-	if tooOften := g.spend(ctx, doc, op, s.points()); tooOften != nil {
+	if tooOften := g.spend(ctx, o.doc, o.op, o.points); tooOften != nil {
 		return tooOften
 	}
 	if ctx.Err() != nil {
 		return late()
 	}
-	if !valid {
-		if errs := validator.ValidateWithRules(g.api, doc, g.rules); len(errs) > 0 {
-			return g.invalid(op, errs)
+	if !o.valid {
+		if errs := validator.ValidateWithRules(g.api, o.doc, g.rules); len(errs) > 0 {
+			return g.invalid(o.op, errs)
 		}
-		g.keep(ctx, r, doc)
+		g.keep(ctx, r, o.doc)
 	}
-	if !found {
+	if !o.named {
 		return invalidOperation("operationName must name one of the document's operations, and may be left out only where there is one")
 	}
-	resp := g.execute(ctx, r, doc, op)
+	resp := g.execute(ctx, r, o.doc, o.op)
 	if g.mode == DocumentsOpen && r.overHTTP && len(resp.Data) > 0 {
 		if resp.Extensions == nil {
 			resp.Extensions = map[string]any{}
 		}
-		resp.Extensions[costExtension] = s.points()
+		resp.Extensions[costExtension] = o.points
 	}
 	return resp
+}
+
+// operation is what is known of a request before it is validated.
+type operation struct {
+	doc    *ast.QueryDocument
+	op     *ast.OperationDefinition
+	valid  bool // it was validated before
+	named  bool // the document has the operation that the request names
+	points int64
+}
+
+// admit finds out, in time linear in the request, what is asked and whether so much may be.
+func (g *Gateway) admit(ctx context.Context, r *request) (o operation, refusal *graphql.Response) {
+	if refusal := g.settle(ctx, r); refusal != nil {
+		return o, refusal
+	}
+	if o.doc, o.valid, refusal = g.parse(ctx, r); refusal != nil {
+		return o, refusal
+	}
+	if o.op = o.doc.Operations.ForName(r.operationName); o.op != nil {
+		o.named = true
+	} else {
+		o.op = o.doc.Operations[0] // whether the document is valid is told first
+	}
+	if refusal := g.byURL(r, o.op); refusal != nil {
+		return o, refusal
+	}
+	s, circle := g.measure(o.doc, o.op, r.variables)
+	if circle != nil {
+		return o, invalidOperation(wrong["NoFragmentCycles"], gqlerror.Location{Line: circle.Line, Column: circle.Column})
+	}
+	if looks(o.op.SelectionSet, o.doc, map[string]bool{}) > maxLooks {
+		return o, tooMuch("an operation may ask for __schema and __type %d times", maxLooks)
+	}
+	o.points = s.points()
+	return o, g.limits.over(s)
 }
 
 // costExtension tells developers what they pay. In production it would only help to find the dearest question.
