@@ -32,7 +32,7 @@ func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 		}
 		return refusal
 	}
-	if tooOften := g.spend(ctx, o.doc, o.op, o.points); tooOften != nil {
+	if tooOften := g.spend(ctx, o.doc, o.op, o.points+o.toValidate); tooOften != nil {
 		return tooOften
 	}
 	if ctx.Err() != nil {
@@ -64,6 +64,8 @@ type operation struct {
 	valid  bool // it was validated before
 	named  bool // the document has the operation that the request names
 	points int64
+	// toValidate are the points of a document that was not seen before: its selections are compared with each other.
+	toValidate int64
 }
 
 // admit finds out, in time linear in the request, what is asked and whether so much may be.
@@ -90,6 +92,9 @@ func (g *Gateway) admit(ctx context.Context, r *request) (o operation, refusal *
 		return o, tooMuch("an operation may ask for __schema and __type %d times", maxLooks)
 	}
 	o.points = s.points()
+	if !o.valid {
+		o.toValidate = product(s.fields, s.fields) / 10_000
+	}
 	return o, g.limits.over(s)
 }
 

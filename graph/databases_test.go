@@ -58,6 +58,7 @@ type world struct {
 	// minGroup is that of graph.Config: there are few people in random content.
 	minGroup int
 	limits   graph.Limits
+	change   func(*graph.Config) // nil: none
 }
 
 // roomy are bounds for questions that were made up: they are larger than people's.
@@ -119,9 +120,13 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.New(graph.Config{Limits: w.limits, Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
+	c := graph.Config{Limits: w.limits, Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }})
+		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }}
+	if w.change != nil {
+		w.change(&c)
+	}
+	g, err := graph.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
