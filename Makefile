@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro lint fmt vet check unit services postgres redis kratos
+.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ bench: postgres ## measure against gqlgen, directives and hand-written SQL: docs
 bench-flat: postgres ## measure whether a page costs the same among a million people
 	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
 	@$(TOOLS)/bench -flat $(BENCH_FLAGS)
+
+load: postgres ## ask for up to four times what the server can do, and see what becomes of it
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./bench/cmd/bench
+	@$(TOOLS)/bench -load -duration 10s $(BENCH_FLAGS)
 
 bench-micro: ## benchmarks of the parts: planning, deciding, masking, encoding
 	@.ci/with-services go test -run '^$$' -bench . -benchmem ./...

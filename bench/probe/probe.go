@@ -21,6 +21,8 @@ type Reading struct {
 	CPU     int64  `json:"cpu_us"` // user and system
 	RSS     int64  `json:"rss_kb"`
 	Peak    int64  `json:"peak_kb"` // since the process began
+	// Goroutines run or wait at the moment.
+	Goroutines int `json:"goroutines"`
 }
 
 // Handler answers GET /reading and the profiles under /debug/pprof/.
@@ -36,7 +38,7 @@ func Handler() http.Handler {
 
 // read looks at this process. Counting allocations stops it for a moment, so that is left out of the readings in between.
 func read(allocations bool) Reading {
-	var r Reading
+	r := Reading{Goroutines: runtime.NumGoroutine()}
 	if allocations {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)

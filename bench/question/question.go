@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/cloakroom-crm/cloakroom/bench/data"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
@@ -81,17 +83,24 @@ type Request []byte
 
 // Requests are those of a variant: many for a question about one person, so that it is not always the same one.
 func (q Question) Requests(v Variant, host, token string, people int) []Request {
+	var out []Request
+	for _, at := range q.whom(people) {
+		out = append(out, q.request(v, host, token, at, ""))
+	}
+	return out
+}
+
+// whom are the people asked about.
+func (q Question) whom(people int) []int {
 	n := 1
 	if q.ids {
 		n = 1000
 	}
-	out := make([]Request, 0, n)
+	out := make([]int, 0, n)
 	for i := 0; len(out) < n; i += max(people/(2*n), 1) {
-		at := i % people
-		if data.State(at)&(data.Restricted|data.ObjectsToSales) != 0 {
-			continue // C would rightly not find them
+		if at := i % people; data.State(at)&(data.Restricted|data.ObjectsToSales) == 0 { // else C would rightly not find them
+			out = append(out, at)
 		}
-		out = append(out, q.request(v, host, token, at, ""))
 	}
 	return out
 }
@@ -113,25 +122,43 @@ func (q Question) request(v Variant, host, token string, person int, after strin
 		}
 		return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host)
 	}
-	variables := map[string]any{}
-	query := q.bare
-	if v == C {
-		query = q.cloak
-	}
-	if q.ids {
-		variables["id"] = id.String()
-		if v == C {
-			variables["id"] = read.EncodeID("Contact", id)
+	if v != C {
+		variables := map[string]any{}
+		if q.ids {
+			variables["id"] = id.String()
 		}
+		return Post(host, token, q.Role, q.bare, variables)
+	}
+	return post(host, token, q.Role, q.body(id, after))
+}
+
+// Bodies are what the requests of C have in them.
+func (q Question) Bodies(people int) [][]byte {
+	var out [][]byte
+	for _, at := range q.whom(people) {
+		out = append(out, q.body(data.ContactID(at), ""))
+	}
+	return out
+}
+
+// body asks C about a person, or for the page after a cursor.
+func (q Question) body(id uuid.UUID, after string) []byte {
+	variables := map[string]any{}
+	if q.ids {
+		variables["id"] = read.EncodeID("Contact", id)
 	}
 	if after != "" {
 		variables["after"] = after
 	}
-	return Post(host, token, q.Role, query, variables)
+	return body(q.cloak, variables)
 }
 
 // Post makes the request of an operation.
 func Post(host, token, role, query string, variables map[string]any) Request {
+	return post(host, token, role, body(query, variables))
+}
+
+func body(query string, variables map[string]any) []byte {
 	body := map[string]any{"query": query}
 	if len(variables) > 0 {
 		body["variables"] = variables
@@ -140,6 +167,10 @@ func Post(host, token, role, query string, variables map[string]any) Request {
 	if err != nil {
 		panic(err) // strings and maps of strings always marshal
 	}
+	return b
+}
+
+func post(host, token, role string, b []byte) Request {
 	var h strings.Builder
 	fmt.Fprintf(&h, "POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: %d\r\n", host, len(b))
 	if token != "" {

@@ -39,16 +39,10 @@ func Plot(r trial.Results) string {
 		begin := x
 		fmt.Fprintf(&spoken, " %s, %s:", q.Name, q.Title)
 		for _, v := range question.Variants {
-			f, ok := figures[v]
-			if ok {
-				part := f.RPS / figures[question.Floor].RPS
-				fmt.Fprintf(&bars, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/><text class="n" x="%d" y="%.1f">%.2f</text>`+"\n",
-					strings.ToLower(string(v)), x, y(part), barWidth-2, plotTop+plotHeight-y(part), x+barWidth/2-1, y(part)-4, part)
-				fmt.Fprintf(&spoken, " %s %.2f", v, part)
-			} else {
-				fmt.Fprintf(&bars, `<text class="n" x="%d" y="%d">–</text>`+"\n", x+barWidth/2-1, plotTop+plotHeight-4)
-				fmt.Fprintf(&spoken, " %s not yet", v)
-			}
+			part := figures[v].RPS / figures[question.Floor].RPS
+			fmt.Fprintf(&bars, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/><text class="n" x="%d" y="%.1f">%.2f</text>`+"\n",
+				strings.ToLower(string(v)), x, y(part), barWidth-2, plotTop+plotHeight-y(part), x+barWidth/2-1, y(part)-4, part)
+			fmt.Fprintf(&spoken, " %s %.2f", v, part)
 			x += barWidth
 		}
 		spoken.WriteByte('.')

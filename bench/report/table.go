@@ -30,11 +30,7 @@ func Table(r trial.Results) string {
 			if i == 0 {
 				title = "**" + q.Name + "** " + q.Title
 			}
-			f, ok := figures[v]
-			if !ok {
-				fmt.Fprintf(&b, "| %s | %s | not yet | | | | | | |\n", title, v)
-				continue
-			}
+			f := figures[v]
 			fmt.Fprintf(&b, "| %s | %s | %.0f | %s | %s | %.0f | %.0f | %.0f | %d |\n", title, name(v), f.RPS,
 				ratio(f, figures[question.A]), ratio(f, figures[question.Floor]), f.CPU, f.Allocs, f.RSS, f.Bytes)
 		}

@@ -4,7 +4,6 @@ package trial
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,7 +35,7 @@ type Figure struct {
 	Bytes  int     `json:"bytes"` // of one answer
 }
 
-// Results are figures by question and variant. A variant that cannot answer yet has none.
+// Results are figures by question and variant.
 type Results map[string]map[question.Variant]Figure
 
 // Run loads the data and asks everything of everybody.
@@ -95,10 +94,6 @@ func (o Options) ask(ctx context.Context, q question.Question, running map[quest
 		}
 		c.requests = q.Requests(v, c.process.Answers, bearer, o.People)
 		c.bytes, err = o.check(ctx, q, c)
-		if errors.Is(err, errNotYet) {
-			fmt.Fprintf(o.Log, "%s %-5s not yet\n", q.Name, v)
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -123,9 +118,6 @@ func (o Options) ask(ctx context.Context, q question.Question, running map[quest
 	return figures, nil
 }
 
-// errNotYet says that the API has no such field.
-var errNotYet = errors.New("not yet")
-
 // check asks once and looks at the answer: an empty one would be fast.
 func (o Options) check(ctx context.Context, q question.Question, c *contestant) (int, error) {
 	conn, err := load.Dial(ctx, c.process.Answers)
@@ -138,9 +130,6 @@ func (o Options) check(ctx context.Context, q question.Question, c *contestant) 
 		return 0, fmt.Errorf("%s of %s: %w", q.Name, c.variant, err)
 	}
 	if bytes.Contains(body.Bytes(), []byte(`"errors"`)) {
-		if c.variant == question.C && bytes.Contains(body.Bytes(), []byte("GRAPHQL_VALIDATION_FAILED")) {
-			return 0, errNotYet
-		}
 		return 0, fmt.Errorf("%s of %s: %s", q.Name, c.variant, &body)
 	}
 	if n := bytes.Count(body.Bytes(), []byte(q.Contains)); n != q.Times {

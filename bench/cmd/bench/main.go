@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string) (err error) {
 	connections := f.Int("connections", 16, "connections that ask at the same time")
 	only := f.String("only", "", "questions to ask, such as Q1,Q3; nothing is written then")
 	flat := f.Bool("flat", false, "measure whether a page costs the same among 10,000, 100,000 and 1,000,000 contacts instead")
+	overload := f.Bool("load", false, "measure what becomes of more load than can be borne instead")
 	write := f.Bool("write", true, "write bench/results.json, docs/performance.svg and the tables of docs/performance.md")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -64,6 +65,9 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, drop()) }()
 	o.Database = url
+	if *overload {
+		return measureOverload(ctx, o, *write)
+	}
 	results, err := trial.Run(ctx, o)
 	if err != nil {
 		return err
@@ -83,6 +87,18 @@ func measureFlat(ctx context.Context, o trial.Options, write bool) error {
 	fmt.Fprint(os.Stdout, report.FlatTable(result))
 	if write {
 		return report.WriteFlat(result)
+	}
+	return nil
+}
+
+func measureOverload(ctx context.Context, o trial.Options, write bool) error {
+	capacity, loads, err := trial.Overload(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stdout, report.OverloadTable(capacity, loads))
+	if write {
+		return report.WriteOverload(capacity, loads)
 	}
 	return nil
 }
