@@ -35,9 +35,11 @@ func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
 	if tooOften := g.spend(ctx, o.doc, o.op, o.points+o.toValidate); tooOften != nil {
 		return tooOften
 	}
-	if ctx.Err() != nil {
-		return late()
+	leave, refusal := g.enter(ctx, o.points)
+	if refusal != nil {
+		return refusal
 	}
+	defer leave()
 	if !o.valid {
 		if errs := validator.ValidateWithRules(g.api, o.doc, g.rules); len(errs) > 0 {
 			return g.invalid(o.op, errs)

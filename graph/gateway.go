@@ -47,6 +47,8 @@ type Config struct {
 	Limits    Limits
 	Limiter   Limiter // how much principals may ask; nil: without limit
 	Events    Events  // notices to other replicas; nil: there are none
+	// Admission keeps more operations from being under way than can be answered in time; nil lets all in.
+	Admission Admission
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
@@ -71,6 +73,7 @@ type Gateway struct {
 	limiter   Limiter
 	events    Events
 	prices    prices
+	admission Admission
 	documents Documents
 	mode      DocumentMode
 	rules     *rules.Rules
@@ -94,7 +97,7 @@ func New(c Config) (*Gateway, error) {
 		c.Log = slog.Default()
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
-		limits: c.Limits.orDefault(), limiter: c.Limiter, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
+		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
 		signIn: c.SignIn}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {

@@ -87,8 +87,11 @@ func status(kind string, r *graphql.Response) int {
 	if len(r.Data) > 0 || len(r.Errors) == 0 {
 		return http.StatusOK
 	}
-	if r.Errors[0].Extensions["code"] == read.CodeRateLimited { // HTTP's own business, whatever the type: proxies act upon it
+	switch e := r.Errors[0].Extensions; { // HTTP's own business, whatever the type: proxies act upon it
+	case e["code"] == read.CodeRateLimited:
 		return http.StatusTooManyRequests
+	case e["code"] == read.CodeUnavailable && e["retryAfter"] != nil:
+		return http.StatusServiceUnavailable
 	}
 	if kind == plainJSON {
 		return http.StatusOK

@@ -141,7 +141,7 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 	config := server.Default()
 	config.Listen, config.Admin, config.Data, config.Database = "127.0.0.1:0", "", dir, database
 	log := server.NewLogger(&listener{told: told, next: null}, config)
-	h, err := house.Open(ctx, house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log})
+	h, err := house.Open(ctx, house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log, Gateway: config.Gateway})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ var ErrFull = errors.New("more operations wait than can be answered in time")
 // Config of a Gate. Zero values have defaults.
 type Config struct {
 	Places int   // operations under way at once; default: 4 for each processor, at least 8
-	Cheap  int64 // the highest cost that counts as cheap, in points; default 200
+	Cheap  int64 // the highest cost that counts as cheap, in points; default 12: a mutation, or a page of 100 records with ten fields
 	Queue  int   // operations that wait at once; default: 32 for each place
 	// Patience is how long an operation waits for a place, Haste how long while there has been a queue for longer than that:
 	// a burst is smoothed, a queue that stands is only delay (Nichols and Jacobson, Controlling Queue Delay, 2012).
@@ -40,7 +40,7 @@ func New(c Config) *Gate {
 		c.Places = max(8, 4*runtime.GOMAXPROCS(0))
 	}
 	if c.Cheap <= 0 {
-		c.Cheap = 200
+		c.Cheap = 12
 	}
 	if c.Queue <= 0 {
 		c.Queue = 32 * c.Places

@@ -19,6 +19,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/server/admission"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -198,7 +199,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 		return err
 	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
-		Limiter: h.Shared.Limiter, Events: h.Shared.Events}
+		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Admission: admission.New(admission.Config{})}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}
