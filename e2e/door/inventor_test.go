@@ -61,8 +61,6 @@ func (in *inventor) request() sent {
 	switch in.IntN(18) {
 	case 0: // bytes of a valid body are changed
 		s.body = in.bent(in.body(in.valid(), in.variables()))
-	default: // a document is changed
-		s.body = in.body(in.mutated(), in.variables())
 	case 1, 2, 3, 4: // a document is made up
 		s.body = in.body(in.document(), in.variables())
 	case 5, 6: // values are made up
@@ -84,6 +82,8 @@ func (in *inventor) request() sent {
 		s.body = in.body(in.valid(), in.variables())
 	case 11: // large
 		s.body = in.large()
+	default: // a document is changed
+		s.body = in.body(in.mutated(), in.variables())
 	}
 	if kind != "" {
 		s.headers = append(s.headers, [2]string{"Content-Type", kind})
