@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 // Keys are the gateway's own secrets: what seals cursors and what keys pseudonyms. Each is derived from one root secret
 // with HKDF-SHA-256 (RFC 5869) under its own label, so that none tells anything about another.
 type Keys struct {
+	policy.Withheld
+
 	Cursor    []byte
 	Pseudonym []byte
 	Shared    []byte // what replicas share outside of the database is sealed and signed with keys derived from it

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 // Config is everything an operator can set; the table of settings says what each is. The zero Config is not valid; Load and
 // Default give ones that are.
 type Config struct {
+	policy.Withheld
+
 	Listen    string   // host:port of the API
 	Admin     string   // host:port of health and metrics; empty: none
 	PublicURL string   // origin that browsers use; see Origin
@@ -38,6 +41,8 @@ type Config struct {
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
 // database: those are in it.
 type Keys struct {
+	policy.Withheld
+
 	DSN    string // of the wrapped keys: sqlite:PATH or postgres://…
 	Root   string // URI of the root key: file:PATH, hcvault://… or aws-kms://…
 	Ledger string // of the erasure ledger: sqlite:PATH or postgres://…

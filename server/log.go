@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/cloakroom-crm/cloakroom/server/journal"
 )
 
 // NewLogger makes the process's logger. The configuration must be valid.
@@ -17,9 +19,9 @@ func NewLogger(w io.Writer, c Config) *slog.Logger {
 	_ = level.UnmarshalText([]byte(c.LogLevel))
 	o := &slog.HandlerOptions{Level: level}
 	if c.Log == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(journal.Handler(slog.NewJSONHandler(w, o)))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(journal.Handler(slog.NewTextHandler(w, o)))
 }
 
 // access logs one line per request. It names the route and not the path: a path nobody declared is text of the sender's.
@@ -27,6 +29,9 @@ func access(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
+			ctx, id := journal.NewRequest(r.Context())
+			r = r.WithContext(ctx)
+			w.Header().Set(requestHeader, id) // so that whoever complains can say what about
 			seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 			next.ServeHTTP(seen, r)
 			level := slog.LevelInfo
@@ -41,6 +46,24 @@ func access(log *slog.Logger) func(http.Handler) http.Handler {
 				"bytes", seen.BytesWritten(), "ms", time.Since(start).Milliseconds())
 		})
 	}
+}
+
+// requestHeader names the request in the answer, as the log does.
+const requestHeader = "X-Request-Id"
+
+// serverLog takes what net/http has to say. That is text with addresses of clients in it, and of a panic the value: only the
+// beginning is kept, which says what it is about.
+type serverLog struct{ log *slog.Logger }
+
+func (s serverLog) Write(line []byte) (int, error) {
+	what := string(line)
+	for _, end := range []string{"\n", " from ", " serving ", ": "} {
+		if before, _, found := strings.Cut(strings.TrimPrefix(what, "http: "), end); found {
+			what = before
+		}
+	}
+	s.log.Debug("the HTTP server noticed something", "what", what)
+	return len(line), nil
 }
 
 // status is what a handler that wrote nothing answered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -98,7 +99,7 @@ func (s *Server) door(h http.Handler) *http.Server {
 		WriteTimeout:      s.config.Timeout + 5*time.Second, // so that an operation that ran out of time can still say so
 		IdleTimeout:       idle,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(serverLog{s.log}, "", 0),
 	}
 }
 
@@ -106,7 +107,7 @@ func (s *Server) door(h http.Handler) *http.Server {
 func listen(ctx context.Context, setting, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
-	remedy := ""
+	var remedy string
 	switch {
 	case err == nil:
 		return l, nil

@@ -18,6 +18,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/server/journal"
 )
 
 // openHouse opens the data directory that flags, environment and configuration file name, and makes it if there is none:
@@ -61,7 +62,7 @@ func houseOptions(c *cobra.Command) (house.Options, error) {
 	if err != nil {
 		return house.Options{}, err
 	}
-	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
+	log := slog.New(journal.Handler(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError})))
 	return optionsOf(config, log), nil
 }
 

@@ -12,6 +12,8 @@ type SubjectID = uuid.UUID
 
 // Principal is who asks: an authenticated identity, the one role it acts in, and its attributes.
 type Principal struct {
+	Withheld
+
 	ID    string         // stable identifier of the identity, never shown
 	Role  string         // a value of the schema's Role enum
 	Attrs map[string]any // for `when`: string, bool, int64, float64 or a slice of these

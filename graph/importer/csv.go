@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"io"
 )
 
@@ -12,6 +13,8 @@ const maxRecord = 1 << 20
 
 // record is one row of a file. Cells are bytes in the file's encoding.
 type record struct {
+	policy.Withheld
+
 	line  int // the line it begins on, from 1
 	cells [][]byte
 	raw   []byte // as in the file, without the line end; of a broken record its first line only

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"io"
 	"strings"
 	"time"
@@ -80,6 +81,8 @@ type known struct {
 
 // draft is a row on its way.
 type draft struct {
+	policy.Withheld
+
 	line  int
 	raw   []byte
 	parts []part // by Plan.types
@@ -88,6 +91,8 @@ type draft struct {
 
 // part is what a row says about one record.
 type part struct {
+	policy.Withheld
+
 	key    any // nil: the record is left out
 	values map[string]any
 	finds  []any // by recordPlan.edges

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 
 	"github.com/google/uuid"
 
@@ -20,15 +21,14 @@ type Store interface {
 
 // Row is one record to write.
 type Row struct {
+	policy.Withheld
+
 	ID uuid.UUID
 	// Create says that no row has the ID; otherwise one has, and fields that Values lacks stay as they are.
 	Create bool
 	// Values are storage values by field name; of a to-one edge the target's uuid.UUID.
 	Values map[string]any
 }
-
-// String keeps values out of logs.
-func (Row) String() string { return "[withheld]" }
 
 // Result says what an Upsert did.
 type Result struct {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"errors"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type valuePlan struct {
 
 // row gives access to a record's cells by column name.
 type row struct {
+	policy.Withheld
+
 	cells  [][]byte
 	header *header
 	region string // of telephone numbers

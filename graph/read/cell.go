@@ -1,6 +1,7 @@
 package read
 
 import (
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"math"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 // cell is one value as a database handed it out. The two databases differ in what they hand out, and SQLite forgets a
 // column's type behind an expression: what a cell means is settled by its field. The zero cell is null.
 type cell struct {
+	policy.Withheld
+
 	kind cellKind
 	n    int64  // of cellInt; cellBool (0, 1); cellFloat (its bits); cellTime (µs since 1970 UTC)
 	s    string // of cellText; cellUUID (its 16 bytes)

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
 // Object is what every resolver returns: a value whose cells were already decided and encoded. Its content can only come
@@ -36,8 +40,17 @@ func (o *Object) UnmarshalGQLContext(context.Context, any) error {
 	return errors.New("an object type is not an input")
 }
 
-// String keeps values out of logs and error texts.
-func (o Object) String() string { return "[withheld]" }
+// String keeps values out of logs and error texts, as the next three do. policy.Withheld is not embedded: gqlgen binds fields by name.
+func (o Object) String() string { return policy.Withheld{}.String() }
+
+// GoString tells nothing.
+func (o Object) GoString() string { return policy.Withheld{}.String() }
+
+// Format tells nothing.
+func (o Object) Format(s fmt.State, verb rune) { policy.Withheld{}.Format(s, verb) }
+
+// LogValue tells nothing.
+func (o Object) LogValue() slog.Value { return policy.Withheld{}.LogValue() }
 
 // MarshalJSON keeps values out of everything but the GraphQL response.
 func (o Object) MarshalJSON() ([]byte, error) { return []byte(`"[withheld]"`), nil }

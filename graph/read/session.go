@@ -9,6 +9,8 @@ import (
 
 // Session is one operation under way: who asks, why, and when. It notes what the decisions were.
 type Session struct {
+	policy.Withheld
+
 	Principal policy.Principal
 	Request   policy.Request
 	Now       time.Time

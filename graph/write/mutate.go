@@ -21,6 +21,8 @@ import (
 
 // change is a checked input: storage values by column, and what must hold of the row once they are written.
 type change struct {
+	policy.Withheld
+
 	columns    []string
 	values     []any
 	unique     []unique

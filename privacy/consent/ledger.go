@@ -26,6 +26,8 @@ var (
 
 // Entry is what someone said. Art. 7(1): the controller shall be able to demonstrate that the subject has consented.
 type Entry struct {
+	policy.Withheld
+
 	ID      uuid.UUID // of the line; zero: a new one
 	Subject policy.SubjectID
 	Purpose *ir.Purpose

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"crypto/cipher"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"sync"
 
 	"github.com/google/uuid"
@@ -13,6 +14,8 @@ const entrySize = 1200
 
 // entry is the cipher of one person.
 type entry struct {
+	policy.Withheld
+
 	aead cipher.AEAD
 	uses int  // batches that hold it
 	gone bool // out of the cache: to be wiped with its last use

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"log/slog"
 	"slices"
 	"sync"
@@ -161,6 +162,8 @@ func (k *Keyring) Close() {
 
 // Batch is the keys of some people, held ready while a page is made. It is for one goroutine.
 type Batch struct {
+	policy.Withheld
+
 	k       *Keyring
 	entries map[uuid.UUID]*entry
 	last    uuid.UUID
@@ -254,6 +257,8 @@ func (b *Batch) Seal(subject, row uuid.UUID, f *ir.Field, v any) ([]byte, error)
 
 // wrappedKey is a row of keyring_keys.
 type wrappedKey struct {
+	policy.Withheld
+
 	subject uuid.UUID
 	version int64
 	wrapped []byte

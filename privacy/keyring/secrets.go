@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 
 // secret is one version of a key-encryption key or of an index key.
 type secret struct {
+	policy.Withheld
+
 	version int64
 	wrapped []byte      // as stored: what did not change is not opened again
 	err     error       // why this version cannot be used; it is tried again

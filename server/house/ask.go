@@ -18,6 +18,8 @@ import (
 
 // Question is an operation with its reason.
 type Question struct {
+	policy.Withheld
+
 	Query     string
 	Variables map[string]any
 	Purpose   string // for operations that do not say it themselves with @for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -25,6 +26,8 @@ import (
 
 // Options of Open.
 type Options struct {
+	policy.Withheld
+
 	Data     string // directory of the keys; made with mode 0700
 	Database string // URL, see server.DatabaseURL
 	Keys     Keys
@@ -47,6 +50,8 @@ type Options struct {
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
 // database: those are in it.
 type Keys struct {
+	policy.Withheld
+
 	Database string // URL of the wrapped keys
 	Root     string // URI of the root key, see package rootkey
 	Ledger   string // URL of the erasure ledger
