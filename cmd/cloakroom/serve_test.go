@@ -164,7 +164,6 @@ func send(t *testing.T, method, url, token, body string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Accept", "application/graphql-response+json") // with statuses that mean something
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/graphql-response+json, */*;q=0.1") // whose statuses say what happened
 	if token != "" {
