@@ -52,7 +52,7 @@ type Config struct {
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
-type SignIn func(need ir.StepUp) map[string]string
+type SignIn func(ctx context.Context, need ir.StepUp) map[string]string
 
 // Gateway answers GraphQL operations over one store.
 type Gateway struct {
@@ -230,7 +230,7 @@ func (g *Gateway) present(ctx context.Context, err error) *gqlerror.Error {
 		out := mine.GraphQL()
 		out.Path = graphql.GetPath(ctx)
 		if mine.Code == read.CodeStepUpRequired && g.signIn != nil {
-			out.Extensions["signIn"] = g.signIn(mine.StepUp)
+			out.Extensions["signIn"] = g.signIn(ctx, mine.StepUp)
 		}
 		return out
 	}

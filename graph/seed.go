@@ -63,3 +63,8 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 func (g *Gateway) Subject(ctx context.Context, t *ir.Type, id uuid.UUID) (policy.SubjectID, error) {
 	return write.SubjectOf(ctx, g.store.DB, g.store.Dialect, t, id)
 }
+
+// SubjectsWith returns the people who have a value in a field of a @subject type, found by equality.
+func (g *Gateway) SubjectsWith(ctx context.Context, f *ir.Field, value string) ([]policy.SubjectID, error) {
+	return g.Bulk().SubjectsWith(policy.WithCapability(ctx, "sign-in"), f, value)
+}

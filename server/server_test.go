@@ -65,6 +65,7 @@ func (f *fixture) do(method, path, body string, headers ...string) *httptest.Res
 
 func (f *fixture) at(door http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = "localhost:8080"
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Add(name, value)
@@ -107,7 +108,7 @@ func TestGraphQLRoute(t *testing.T) {
 	}{
 		"an operation":               {"POST", `{"query":"{me{id}}"}`, []string{auth, kind}, 200, `ADMIN {"query"`},
 		"with a charset":             {"POST", `{}`, []string{auth, kind + "; charset=UTF-8"}, 200, "ADMIN {}"},
-		"from our own page":          {"POST", `{}`, []string{auth, kind, "Sec-Fetch-Site: same-origin", "Origin: http://example.com"}, 200, "ADMIN {}"},
+		"from our own page":          {"POST", `{}`, []string{auth, kind, "Sec-Fetch-Site: same-origin", "Origin: http://localhost:8080"}, 200, "ADMIN {}"},
 		"from another site's page":   {"POST", `{}`, []string{auth, kind, "Sec-Fetch-Site: cross-site", "Origin: https://evil.test"}, 403, "FORBIDDEN"},
 		"from an old browser":        {"POST", `{}`, []string{auth, kind, "Origin: https://evil.test"}, 403, "FORBIDDEN"},
 		"without a token":            {"POST", `{}`, []string{kind}, 401, "UNAUTHENTICATED"},
@@ -124,7 +125,7 @@ func TestGraphQLRoute(t *testing.T) {
 		"by GET, typed":              {"GET", "", []string{auth, "Sec-Fetch-Site: none"}, 200, "ADMIN "},
 		"by GET, without a token":    {"GET", "", nil, 401, "UNAUTHENTICATED"},
 		"by HEAD":                    {"HEAD", "", []string{auth}, 405, "BAD_INPUT"},
-		"two origins":                {"POST", `{}`, []string{auth, kind, "Origin: http://example.com", "Origin: https://evil.test"}, 403, "FORBIDDEN"},
+		"two origins":                {"POST", `{}`, []string{auth, kind, "Origin: http://localhost:8080", "Origin: https://evil.test"}, 403, "FORBIDDEN"},
 		"two content types":          {"POST", `{}`, []string{auth, kind, "Content-Type: text/plain"}, 415, "BAD_INPUT"},
 		"an empty charset":           {"POST", `{}`, []string{auth, kind + `; charset=""`}, 415, "BAD_INPUT"},
 		"compressed":                 {"POST", `{}`, []string{auth, kind, "Content-Encoding: gzip"}, 415, "BAD_INPUT"},
@@ -206,7 +207,7 @@ func TestHealthAndReadiness(t *testing.T) {
 func TestStartPageNeedsNothingFromElsewhere(t *testing.T) {
 	w := newFixture(t, echo).do("GET", "/", "")
 	page := w.Body.String()
-	if w.Code != 200 || !strings.Contains(page, "dev token --data ./data --role ADMIN") || !strings.Contains(page, "{ me { role } }") || !strings.Contains(page, "http://example.com/graphql") {
+	if w.Code != 200 || !strings.Contains(page, "dev token --data ./data --role ADMIN") || !strings.Contains(page, "{ me { role } }") || !strings.Contains(page, "http://localhost:8080/graphql") {
 		t.Fatalf("%d %s", w.Code, page)
 	}
 	if regexp.MustCompile(`(?i)<script|src=|href=|style=|@import|url\(`).MatchString(page) {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cloakroom-crm/cloakroom/server"
+	checks "github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
@@ -42,9 +44,6 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if config.Identity != "dev" { // never the development identity by mistake
-		return errors.New("identity: this version has only dev")
-	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
 	o.Hold, o.Gateway = true, config.Gateway
@@ -60,10 +59,11 @@ func serve(c *cobra.Command, _ []string) (err error) {
 			return err
 		}
 	}
-	who, err := identity.NewDev(config.Data)
+	who, depends, end, err := authenticator(config, h, log)
 	if err != nil {
 		return err
 	}
+	defer end()
 	ctx, stop := context.WithCancel(c.Context())
 	tended := make(chan struct{})
 	go func() {
@@ -72,7 +72,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Checks: h.Checks(), Identity: who, Log: log,
+		GraphQL: h.Gateway, Checks: append(h.Checks(), depends...), Identity: who, Log: log,
 		Sample:    sample(h),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
 	}).Run(ctx)
@@ -86,4 +86,30 @@ func sample(h *house.House) server.Sample {
 		}
 	}
 	return server.Sample{Role: "ROLE", Query: "{ me { role } }"}
+}
+
+// authenticator is who says who asks, what it depends on, and how it ends. The development identity is never one by mistake.
+func authenticator(c server.Config, h *house.House, log *slog.Logger) (who identity.Authenticator, depends []checks.Check, end func(), err error) {
+	switch c.Identity {
+	case "dev":
+		who, err = identity.NewDev(c.Data)
+		return who, nil, func() {}, err
+	case "kratos":
+	default:
+		return nil, nil, nil, errors.New("identity: want dev or kratos")
+	}
+	k := identity.KratosConfig{URL: c.Kratos.URL, Cache: c.Kratos.Cache, Timeout: c.Kratos.Timeout, Roles: h, Subjects: h,
+		Events: h.Shared.Events, Hears: h.Shared.Hears, Log: log}
+	if c.OIDC.Issuer != "" {
+		k.OIDC, err = identity.NewOIDC(identity.OIDCConfig{Issuer: c.OIDC.Issuer, Audience: c.OIDC.Audience, JWKS: c.OIDC.JWKS, Role: c.OIDC.Role,
+			Timeout: c.Kratos.Timeout, Roles: h})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	kratos, err := identity.NewKratos(k)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return kratos, []checks.Check{{Name: "kratos", Look: kratos.Ready}}, kratos.Close, nil
 }

@@ -1,14 +1,13 @@
 package identity
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
-	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
 
 // Authenticator knows who sent a request. Its errors are shown to the client: they name no token and no key.
@@ -32,22 +31,25 @@ func Middleware(a Authenticator, knownRole func(string) bool) func(http.Handler)
 				refuse(w, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(policy.WithPrincipal(r.Context(), p)))
+			ctx := policy.WithPrincipal(r.Context(), p)
+			if d, ok := a.(doubter); ok {
+				ctx = context.WithValue(ctx, doubtKey{}, func() { d.doubt(r) })
+			}
+			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
 }
 
-// refuse answers in the form GraphQL clients understand, and as RFC 6750 Section 3 wants it.
-func refuse(w http.ResponseWriter, err error) {
-	challenge := `Bearer realm="cloakroom"`
-	if !errors.Is(err, ErrNoToken) {
-		challenge += `, error="invalid_token"`
+// doubter is an Authenticator that believes look-ups for a while.
+type doubter interface{ doubt(r *http.Request) }
+
+type doubtKey struct{}
+
+// Doubt has the session of a request looked up anew the next time: it is about to prove more than it has.
+func Doubt(ctx context.Context) {
+	if f, ok := ctx.Value(doubtKey{}).(func()); ok {
+		f()
 	}
-	w.Header().Set("WWW-Authenticate", challenge)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusUnauthorized)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{read.Fail(read.CodeUnauthenticated, err.Error()).GraphQL()}})
 }
 
 // bearer returns the token of the Authorization header. The scheme's name has no case (RFC 9110 Section 11.1). Two such
