@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos
+.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos node
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,13 +80,16 @@ bench-micro: ## benchmarks of the parts: planning, deciding, masking, encoding
 	@.ci/with-services go test -run '^$$' -bench . -benchmem ./...
 
 # What the tests run against is installed or built where that is possible, and missed aloud where it is not.
-services: postgres redis kratos
+services: postgres redis kratos node
 
 postgres:
 	@.ci/get-postgres
 
 redis:
 	@.ci/get-redis
+
+node:
+	@.ci/get-node
 
 kratos: ## build the identity server that tests and `make up` use (once, about two minutes)
 	@.ci/get-kratos
