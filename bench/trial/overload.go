@@ -168,7 +168,9 @@ func (k *kind) send(ctx context.Context, address string, rate float64, d time.Du
 	for _, body := range k.question.Bodies(people) {
 		targets = append(targets, vegeta.Target{Method: http.MethodPost, URL: "http://" + address + "/graphql", Header: header, Body: body})
 	}
-	a := vegeta.NewAttacker(vegeta.Timeout(patience), vegeta.MaxWorkers(maxWorkers), vegeta.Connections(maxWorkers), vegeta.KeepAlive(true))
+	connections := &http.Transport{MaxIdleConnsPerHost: maxWorkers, MaxConnsPerHost: maxWorkers}
+	defer connections.CloseIdleConnections()
+	a := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: connections, Timeout: patience}), vegeta.MaxWorkers(maxWorkers))
 	defer context.AfterFunc(ctx, func() { a.Stop() })()
 	f := Fate{Offered: rate}
 	var took []time.Duration

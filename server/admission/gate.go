@@ -17,21 +17,17 @@ var ErrFull = errors.New("more operations wait than can be answered in time")
 type Config struct {
 	Places int   // operations under way at once; default: 4 for each processor, at least 8
 	Cheap  int64 // the highest cost that counts as cheap, in points; default 12: a mutation, or a page of 100 records with ten fields
-	Queue  int   // operations that wait at once; default: 32 for each place
-	// Patience is how long an operation waits for a place, Haste how long while there has been a queue for longer than that:
-	// a burst is smoothed, a queue that stands is only delay (Nichols and Jacobson, Controlling Queue Delay, 2012).
-	// Defaults: 500 ms and 100 ms.
+	// Patience is how long an operation waits for a place; default 1 s. In a queue that is longer than four for each place it
+	// is Haste, default 200 ms: some clients that take turns are smoothed, a long queue is only delay (Nichols and Jacobson,
+	// Controlling Queue Delay, 2012). At 64 for each place nobody waits any more.
 	Patience, Haste time.Duration
 }
 
 // Gate lets operations in.
 type Gate struct {
-	config  Config
-	places  *semaphore.Weighted
-	heavy   *semaphore.Weighted // those of the places that are not kept for cheap operations
-	waiting atomic.Int64
-	stands  atomic.Int64 // since when there has been a queue without a break, in nanoseconds since began; 0: there is none
-	began   time.Time
+	config Config
+	places queue
+	costly queue // those of the places that are not kept for cheap operations
 }
 
 // New returns a Gate.
@@ -42,61 +38,71 @@ func New(c Config) *Gate {
 	if c.Cheap <= 0 {
 		c.Cheap = 12
 	}
-	if c.Queue <= 0 {
-		c.Queue = 32 * c.Places
-	}
 	if c.Patience <= 0 {
-		c.Patience = 500 * time.Millisecond
+		c.Patience = time.Second
 	}
 	if c.Haste <= 0 {
-		c.Haste = min(100*time.Millisecond, c.Patience)
+		c.Haste = min(200*time.Millisecond, c.Patience)
 	}
-	return &Gate{config: c, places: semaphore.NewWeighted(int64(c.Places)), heavy: semaphore.NewWeighted(int64(max(1, c.Places*3/4))), began: time.Now()}
+	g := &Gate{config: c}
+	g.places.open(c.Places)
+	g.costly.open(max(1, c.Places*3/4))
+	return g
 }
 
 // Enter waits for a place for an operation of the cost, in points. The place is the caller's until leave is called. The
 // error is ErrFull, or ctx's own when that ended.
 func (g *Gate) Enter(ctx context.Context, cost int64) (leave func(), err error) {
 	if cost <= g.config.Cheap {
-		if err := g.wait(ctx, g.places); err != nil {
+		if err := g.places.wait(ctx, g.config); err != nil {
 			return nil, err
 		}
-		return func() { g.places.Release(1) }, nil
+		return func() { g.places.places.Release(1) }, nil
 	}
-	// The place among the expensive ones comes first: one that waits for it must not stand in the way of a cheap one.
-	if err := g.wait(ctx, g.heavy); err != nil {
+	// The place among the costly ones comes first: one that waits for it must not stand in the way of a cheap one.
+	if err := g.costly.wait(ctx, g.config); err != nil {
 		return nil, err
 	}
-	if err := g.wait(ctx, g.places); err != nil {
-		g.heavy.Release(1)
+	if err := g.places.wait(ctx, g.config); err != nil {
+		g.costly.places.Release(1)
 		return nil, err
 	}
 	return func() {
-		g.places.Release(1)
-		g.heavy.Release(1)
+		g.places.places.Release(1)
+		g.costly.places.Release(1)
 	}, nil
 }
 
-func (g *Gate) wait(ctx context.Context, places *semaphore.Weighted) error {
-	if places.TryAcquire(1) {
+// Waiting is how many operations wait at the moment.
+func (g *Gate) Waiting() int64 { return g.places.waiting.Load() + g.costly.waiting.Load() }
+
+// queue is where operations wait, the first to come first.
+type queue struct {
+	places  *semaphore.Weighted
+	size    int64
+	waiting atomic.Int64
+}
+
+func (q *queue) open(places int) {
+	q.places, q.size = semaphore.NewWeighted(int64(places)), int64(places)
+}
+
+func (q *queue) wait(ctx context.Context, c Config) error {
+	if q.places.TryAcquire(1) {
 		return nil
 	}
-	now := max(1, int64(time.Since(g.began)))
-	switch n := g.waiting.Add(1); {
-	case n > int64(g.config.Queue):
-		g.leaveQueue()
+	n := q.waiting.Add(1)
+	defer q.waiting.Add(-1)
+	patience := c.Patience
+	switch {
+	case n > 64*q.size:
 		return ErrFull
-	case n == 1:
-		g.stands.Store(now)
-	}
-	defer g.leaveQueue()
-	patience := g.config.Patience
-	if since := g.stands.Load(); since != 0 && time.Duration(now-since) > g.config.Patience {
-		patience = g.config.Haste
+	case n > 4*q.size:
+		patience = c.Haste
 	}
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if places.Acquire(waiting, 1) == nil {
+	if q.places.Acquire(waiting, 1) == nil {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -104,12 +110,3 @@ func (g *Gate) wait(ctx context.Context, places *semaphore.Weighted) error {
 	}
 	return ErrFull
 }
-
-func (g *Gate) leaveQueue() {
-	if g.waiting.Add(-1) == 0 {
-		g.stands.Store(0)
-	}
-}
-
-// Waiting is how many operations wait at the moment.
-func (g *Gate) Waiting() int64 { return g.waiting.Load() }

@@ -51,56 +51,51 @@ func TestWhoWaitsGetsThePlaceThatIsLeft(t *testing.T) {
 	})
 }
 
-func TestAQueueThatStandsIsShort(t *testing.T) {
+func TestALongQueueIsHastyAndBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Config{Places: 1, Patience: 500 * time.Millisecond, Haste: 50 * time.Millisecond})
 		defer enter(t, g, 1)()
-		refusedAfter := func() time.Duration {
-			start := time.Now()
-			if _, err := g.Enter(t.Context(), 1); !errors.Is(err, ErrFull) {
-				t.Fatal(err)
-			}
-			return time.Since(start)
-		}
-		if d := refusedAfter(); d != 500*time.Millisecond {
-			t.Errorf("the first waited %s", d)
-		}
+		waited := make([]time.Duration, 65)
 		var all sync.WaitGroup
-		for i := range 20 {
+		for i := range waited {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * 40 * time.Millisecond) // so that there is always one that waits
-				d := refusedAfter()
-				if late := i > 12; late != (d == 50*time.Millisecond) {
-					t.Errorf("number %d waited %s", i, d)
+				start := time.Now()
+				if _, err := g.Enter(t.Context(), 1); !errors.Is(err, ErrFull) {
+					t.Error(err)
 				}
+				waited[i] = time.Since(start)
 			})
+			synctest.Wait() // so that they come one after the other
 		}
 		all.Wait()
-		if d := refusedAfter(); d != 500*time.Millisecond {
-			t.Errorf("after a break it waited %s", d)
+		for i, d := range waited {
+			want := 50 * time.Millisecond
+			switch {
+			case i < 4:
+				want = 500 * time.Millisecond
+			case i == 64:
+				want = 0
+			}
+			if d != want {
+				t.Errorf("number %d in the queue waited %s", i, d)
+			}
+		}
+		if g.Waiting() != 0 {
+			t.Errorf("%d wait", g.Waiting())
 		}
 	})
 }
 
-func TestTheQueueIsBounded(t *testing.T) {
+func TestWhoLeavesWaitsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := New(Config{Places: 1, Queue: 2})
+		g := New(Config{Places: 1})
 		defer enter(t, g, 1)()
 		ctx, cancel := context.WithCancel(t.Context())
-		for range 2 {
-			go func() {
-				if _, err := g.Enter(ctx, 1); !errors.Is(err, context.Canceled) {
-					t.Error(err)
-				}
-			}()
-		}
-		synctest.Wait()
+		time.AfterFunc(10*time.Millisecond, cancel)
 		start := time.Now()
-		if _, err := g.Enter(ctx, 1); !errors.Is(err, ErrFull) || time.Since(start) != 0 {
-			t.Errorf("a third in the queue: %v after %s", err, time.Since(start))
+		if _, err := g.Enter(ctx, 1); !errors.Is(err, context.Canceled) || time.Since(start) != 10*time.Millisecond {
+			t.Errorf("%v after %s", err, time.Since(start))
 		}
-		cancel()
-		synctest.Wait()
 		if g.Waiting() != 0 {
 			t.Errorf("%d wait", g.Waiting())
 		}
