@@ -140,6 +140,10 @@ func (g *Gateway) keep(ctx context.Context, r *request, doc *ast.QueryDocument) 
 func (g *Gateway) execute(ctx context.Context, r *request, doc *ast.QueryDocument, op *ast.OperationDefinition) *graphql.Response {
 	ctx = graphql.StartOperationTrace(context.WithValue(ctx, requestKey{}, r))
 	r.doc = doc
+	ctx, err := attempt(ctx, r, op)
+	if err != nil {
+		return refused(read.CodeBadInput, err.Error())
+	}
 	now := g.now()
 	oc, errs := g.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: r.query, OperationName: r.operationName, Variables: r.variables,
 		Extensions: r.extensions, ReadTime: graphql.TraceTiming{Start: now, End: now}})

@@ -49,10 +49,18 @@ type Config struct {
 	Events    Events  // notices to other replicas; nil: there are none
 	// Admission keeps more operations from being under way than can be answered in time; nil lets all in.
 	Admission Admission
+	Once      Once // mutations that were carried out; nil: an Idempotency-Key is refused
+	Told      Told // what viewers were told in aggregates; nil: kept in this process
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
 type SignIn func(ctx context.Context, need ir.StepUp) map[string]string
+
+// Once and Told are ports of the packages that write and read.
+type (
+	Once = write.Once
+	Told = read.Told
+)
 
 // Gateway answers GraphQL operations over one store.
 type Gateway struct {
@@ -106,11 +114,11 @@ func New(c Config) (*Gateway, error) {
 	g.ledger = consent.New(c.Schema, c.Store.Dialect)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
-		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace})
+		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
 	if err != nil {
 		return nil, err
 	}
-	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring}, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID})
+	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring}, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once})
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
 	g.words, g.prices = vocabulary(es.Schema()), pricesOf(es.Schema(), c.Schema)

@@ -34,6 +34,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.overHTTP = true
+	if req.onceKey, err = onceKey(r.Header.Values("Idempotency-Key")); err != nil {
+		g.write(w, kind, http.StatusBadRequest, refused(read.CodeBadInput, err.Error()))
+		return
+	}
 	resp := g.answer(r.Context(), req)
 	code := status(kind, resp)
 	if req.needsPOST {

@@ -27,6 +27,7 @@ type request struct {
 	registered bool   // query is the text of a registered document
 	purpose    string // that the document was registered for
 	doc        *ast.QueryDocument
+	onceKey    string // of Idempotency-Key
 }
 
 // errMalformed is all that is said of a request that is none. It repeats nothing: whoever sends half a request by mistake has

@@ -89,7 +89,10 @@ func completePurposes(role string) cobra.CompletionFunc {
 			return offer(nil)
 		}
 		var out []cobra.Completion
-		as := s.Role(c.Flags().Lookup(role).Value.String())
+		var as *ir.Role
+		if f := c.Flags().Lookup(role); f != nil {
+			as = s.Role(f.Value.String())
+		}
 		for _, p := range s.Purposes {
 			if as == nil || as.Purposes().Has(p) {
 				out = append(out, described(p.Name, p.Desc))

@@ -30,6 +30,7 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 		newQuery(),
 		newImport(),
 		newKeys(),
+		newDocuments(),
 		newDev(),
 		newLint(),
 		newExplain(),

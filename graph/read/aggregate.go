@@ -110,35 +110,68 @@ func (e *Engine) aggregate(ctx context.Context, s *Session, op *graphql.Operatio
 }
 
 // groups fetches the groups that may be shown, in the order of their keys.
-func (e *Engine) groups(r *run, a *aggregate) ([][]cell, error) {
-	if !a.personal && len(r.plan.equals) == 0 {
-		return r.groupsOf(a, a.st)
+func (e *Engine) groups(r *run, a *aggregate) (groups [][]cell, err error) {
+	if !a.personal {
+		if len(r.plan.equals) == 0 {
+			return r.groupsOf(a, a.st)
+		}
+		err = e.inSnapshot(r, func() error {
+			groups, err = r.groupsOf(a, a.st)
+			return err
+		})
+		return groups, err
 	}
-	db, done, err := e.snapshot(r.ctx) // what is compared must be one state
+	// What was told is read before the snapshot begins and kept after it has ended: an answer that waits for a second
+	// connection while it holds one may wait for others that do the same.
+	err = e.disclosed.telling(r.ctx, r.session, func(before []*answered) (after []*answered, err error) {
+		err = e.inSnapshot(r, func() error {
+			all, err := e.largeGroups(r, a)
+			if err != nil {
+				return err
+			}
+			groups, after, err = e.disclosed.limit(r, a, all, before)
+			return err
+		})
+		return after, err
+	})
 	if err != nil {
 		return nil, err
 	}
+	return groups, nil
+}
+
+// inSnapshot runs fn while r reads one state: what is compared must be one.
+func (e *Engine) inSnapshot(r *run, fn func() error) error {
+	db, done, err := e.snapshot(r.ctx)
+	if err != nil {
+		return err
+	}
 	defer done()
+	was := r.db
 	r.db = db
+	defer func() { r.db = was }()
 	if err := r.compare(); err != nil {
-		return nil, err
+		return err
 	}
-	if !a.personal {
-		return r.groupsOf(a, a.st)
-	}
+	return fn()
+}
+
+// largeGroups fetches the groups of enough people.
+func (e *Engine) largeGroups(r *run, a *aggregate) ([][]cell, error) {
 	groups, err := r.groupsOf(a, a.st)
 	if err != nil {
 		return nil, err
 	}
-	if a.exact != nil && slices.ContainsFunc(groups, func(g []cell) bool { return e.maybeSmall(g[aggPeople]) }) {
-		if groups, err = r.groupsOf(a, a.exact); err != nil {
-			return nil, err
-		}
-		groups = e.large(a.typ, groups)
-	} else if a.exact == nil {
-		groups = e.large(a.typ, groups)
+	if a.exact == nil {
+		return e.large(a.typ, groups), nil
 	}
-	return e.disclosed.limit(r, a, groups)
+	if !slices.ContainsFunc(groups, func(g []cell) bool { return e.maybeSmall(g[aggPeople]) }) {
+		return groups, nil
+	}
+	if groups, err = r.groupsOf(a, a.exact); err != nil {
+		return nil, err
+	}
+	return e.large(a.typ, groups), nil
 }
 
 // maybeSmall reports whether a sketch leaves open that there are too few people. No bit at all means nobody.

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
-
-	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
 // disclosures remembers what viewers were told in aggregates, for as long as it limits what they are told next.
@@ -23,88 +22,125 @@ import (
 // then.
 //
 // What this does not do: it does not compare with sums of several earlier groups, and not with what changed in the data
-// since. It is kept in the process, so that each replica has a memory of its own.
+// since.
 type disclosures struct {
-	mu      sync.Mutex
-	viewers map[string]*told
+	told   Told
+	schema string // the SQL that is kept is about this one
+
+	mu    sync.Mutex
+	locks map[string]*viewerLock
+}
+
+// Told keeps what viewers were told, for all replicas. What it is given names values of records: it seals them, or keeps
+// them in memory.
+type Told interface {
+	// Load returns what is kept of a viewer, and its version; nothing, and perhaps version zero, if nothing is.
+	Load(ctx context.Context, viewer string) (kept []byte, version int64, err error)
+	// Store replaces it, until a time, if its version still is the one named. False: somebody was faster.
+	Store(ctx context.Context, viewer string, version int64, kept []byte, until time.Time) (bool, error)
 }
 
 const (
 	disclosurePeriod = 24 * time.Hour
 	// maxTold bounds the different aggregates a viewer gets in a period: each new one is compared with all of them.
 	maxTold = 50
-	// maxViewers bounds the memory. Whom it cannot hold is told nothing: forgetting somebody would tell too much.
-	maxViewers = 10000
+	// maxKept bounds what is kept of a viewer, in bytes.
+	maxKept = 16 << 20
+	// attempts is how often an answer is made anew because another replica told the viewer something meanwhile.
+	attempts = 5
 )
-
-// told is what one viewer was told. Its lock is held while an answer is made, so that of two at once one is first.
-type told struct {
-	mu      sync.Mutex
-	answers []*answered
-	until   time.Time // of the last answer
-}
 
 // answered is one aggregate, with its parameters as they were then.
 type answered struct {
-	typ   *ir.Type
-	bind  string
-	where fragment
-	keys  []fragment
-	shown map[string][]cell // keys of the groups, by keyText
-	until time.Time
+	typ     string
+	bind    string
+	current bool // it is about this schema: after another one was put in its place, the SQL may name what is no more
+	where   fragment
+	keys    []fragment
+	shown   map[string][]cell // keys of the groups, by keyText
+	until   time.Time
 }
 
-func (d *disclosures) of(viewer string, now time.Time) (*told, error) {
+// viewerLock lets one answer of a viewer be made at a time here: side by side they would only make each other begin again.
+type viewerLock struct {
+	sync.Mutex
+	users int
+}
+
+func (d *disclosures) lock(viewer string) (unlock func()) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if t := d.viewers[viewer]; t != nil {
-		return t, nil
+	if d.locks == nil {
+		d.locks = map[string]*viewerLock{}
 	}
-	if len(d.viewers) >= maxViewers {
-		for name, t := range d.viewers {
-			if t.mu.TryLock() { // else it is at work
-				if t.until.Before(now) {
-					delete(d.viewers, name)
-				}
-				t.mu.Unlock()
-			}
+	l := d.locks[viewer]
+	if l == nil {
+		l = &viewerLock{}
+		d.locks[viewer] = l
+	}
+	l.users++
+	d.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(d.locks, viewer)
 		}
-		if len(d.viewers) >= maxViewers {
-			return nil, Fail(CodeUnavailable, "too many people ask for aggregates at the moment")
-		}
 	}
-	if d.viewers == nil {
-		d.viewers = map[string]*told{}
-	}
-	t := &told{until: now.Add(disclosurePeriod)}
-	d.viewers[viewer] = t
-	return t, nil
 }
 
-// limit returns those of the groups of a that the viewer may be told, and remembers them.
-func (d *disclosures) limit(r *run, a *aggregate, groups [][]cell) ([][]cell, error) {
-	now := r.session.Now
-	t, err := d.of(r.session.Principal.ID, now)
-	if err != nil {
-		return nil, err
+// telling makes an answer, and remembers it: of two that are made at once, on whatever replicas, one is first. make gets
+// what the viewer was told before, and returns that with what they are told now.
+func (d *disclosures) telling(ctx context.Context, s *Session, make func(before []*answered) (after []*answered, err error)) error {
+	viewer := s.Principal.ID
+	defer d.lock(viewer)()
+	for range attempts {
+		kept, version, err := d.told.Load(ctx, viewer)
+		if err != nil {
+			return err
+		}
+		before, err := d.decode(kept)
+		if err != nil {
+			return err
+		}
+		before = slices.DeleteFunc(before, func(o *answered) bool { return o.until.Before(s.Now) })
+		n := len(before)
+		after, err := make(before)
+		if err != nil || len(after) == n {
+			return err
+		}
+		if kept, err = d.encode(after); err != nil {
+			return err
+		}
+		if len(kept) > maxKept {
+			return Fail(CodePageTooLarge, "too many groups to remember: group by fewer fields, or by coarser ones")
+		}
+		stored, err := d.told.Store(ctx, viewer, version, kept, s.Now.Add(disclosurePeriod))
+		if err != nil || stored {
+			return err
+		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.answers = slices.DeleteFunc(t.answers, func(o *answered) bool { return o.until.Before(now) })
+	return Fail(CodeUnavailable, "too many aggregates are asked for at once: try again")
+}
+
+// limit returns those of the groups of a that the viewer may be told, and what they were told then.
+func (d *disclosures) limit(r *run, a *aggregate, groups [][]cell, before []*answered) ([][]cell, []*answered, error) {
+	now := r.session.Now
 	attrs, err := json.Marshal(r.session.Principal.Attrs)
 	if err != nil {
-		return nil, fmt.Errorf("compare viewers: %w", err)
+		return nil, nil, fmt.Errorf("compare viewers: %w", err)
 	}
-	bind := a.bind + "\x00" + string(attrs) + "\x00" + r.session.Principal.Subject.String()
-	for _, o := range t.answers {
-		if o.typ == a.typ && o.bind == bind {
-			return slices.DeleteFunc(groups, func(g []cell) bool { _, ok := o.shown[keyText(a.keyOf(g))]; return !ok }), nil
+	bind := digest([]string{a.bind, string(attrs), r.session.Principal.Subject.String()})
+	for _, o := range before {
+		if o.typ == a.typ.Name && o.bind == bind {
+			return slices.DeleteFunc(groups, func(g []cell) bool { _, ok := o.shown[keyText(a.keyOf(g))]; return !ok }), before, nil
 		}
 	}
-	if len(t.answers) >= maxTold {
-		return nil, Fail(CodeAggregateBudget, fmt.Sprintf("at most %d different aggregates about people in %d hours", maxTold, int(disclosurePeriod.Hours())))
+	if len(before) >= maxTold {
+		return nil, nil, Fail(CodeAggregateBudget, fmt.Sprintf("at most %d different aggregates about people in %d hours", maxTold, int(disclosurePeriod.Hours())))
 	}
-	answer := &answered{typ: a.typ, bind: bind, where: r.freeze(a.where), shown: map[string][]cell{}, until: now.Add(disclosurePeriod)}
+	answer := &answered{typ: a.typ.Name, bind: bind, current: true, where: r.freeze(a.where), shown: map[string][]cell{}, until: now.Add(disclosurePeriod)}
 	for _, k := range a.keys {
 		answer.keys = append(answer.keys, r.freeze(k.expr))
 	}
@@ -115,16 +151,15 @@ func (d *disclosures) limit(r *run, a *aggregate, groups [][]cell) ([][]cell, er
 		}
 		answer.shown[keyText(key)] = key
 	}
-	for _, o := range t.answers {
-		if o.typ == a.typ && len(answer.shown) > 0 && len(o.shown) > 0 {
+	for _, o := range before {
+		if o.current && o.typ == a.typ.Name && len(answer.shown) > 0 && len(o.shown) > 0 {
 			if err := r.setApart(a, o, answer); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	t.answers = append(t.answers, answer)
-	t.until = answer.until
-	return slices.DeleteFunc(groups, func(g []cell) bool { _, ok := answer.shown[keyText(a.keyOf(g))]; return !ok }), nil
+	shown := slices.DeleteFunc(groups, func(g []cell) bool { _, ok := answer.shown[keyText(a.keyOf(g))]; return !ok })
+	return shown, append(before, answer), nil
 }
 
 // freeze replaces parameters by their values.

@@ -56,6 +56,7 @@ type Config struct {
 	MinGroup int              // people an aggregate must be about to be told, and by which two must differ; default 10
 	Plans    int              // cached plans; default 1024
 	Trace    func(sql string) // called with each statement, never with its parameters; nil: none
+	Told     Told             // what viewers were told in aggregates; nil: kept in this process
 }
 
 // Engine answers queries.
@@ -107,6 +108,10 @@ func New(c Config) (*Engine, error) {
 		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
+	e.disclosed.schema, e.disclosed.told = c.Schema.Hash, c.Told
+	if c.Told == nil {
+		e.disclosed.told = &toldHere{}
+	}
 	if e.opener == nil {
 		e.opener = closed{}
 	}

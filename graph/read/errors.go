@@ -11,25 +11,26 @@ import (
 
 // Codes of `extensions.code`. They are stable; docs/errors.md describes each.
 const (
-	CodeUnauthenticated   = "UNAUTHENTICATED"
-	CodeForbidden         = "FORBIDDEN"
-	CodePurposeRequired   = "PURPOSE_REQUIRED"
-	CodeStepUpRequired    = "STEP_UP_REQUIRED"
-	CodeNotFound          = "NOT_FOUND"
-	CodeBadInput          = "BAD_INPUT"
-	CodeFieldNotQueryable = "FIELD_NOT_QUERYABLE"
-	CodeFieldNotWritable  = "FIELD_NOT_WRITABLE"
-	CodeConsentRequired   = "CONSENT_REQUIRED"
-	CodeCostExceeded      = "COST_EXCEEDED"
-	CodeBadCursor         = "BAD_CURSOR"
-	CodePageTooLarge      = "PAGE_TOO_LARGE"
-	CodeAggregateBudget   = "AGGREGATE_BUDGET"
-	CodeConflict          = "CONFLICT"
-	CodeUntrusted         = "DOCUMENT_NOT_TRUSTED"
-	CodeNoDocument        = "PERSISTED_QUERY_NOT_FOUND" // the name that clients of persisted queries know
-	CodeRateLimited       = "RATE_LIMITED"
-	CodeUnavailable       = "UNAVAILABLE"
-	CodeInternal          = "INTERNAL"
+	CodeUnauthenticated     = "UNAUTHENTICATED"
+	CodeForbidden           = "FORBIDDEN"
+	CodePurposeRequired     = "PURPOSE_REQUIRED"
+	CodeStepUpRequired      = "STEP_UP_REQUIRED"
+	CodeNotFound            = "NOT_FOUND"
+	CodeBadInput            = "BAD_INPUT"
+	CodeFieldNotQueryable   = "FIELD_NOT_QUERYABLE"
+	CodeFieldNotWritable    = "FIELD_NOT_WRITABLE"
+	CodeConsentRequired     = "CONSENT_REQUIRED"
+	CodeCostExceeded        = "COST_EXCEEDED"
+	CodeBadCursor           = "BAD_CURSOR"
+	CodePageTooLarge        = "PAGE_TOO_LARGE"
+	CodeAggregateBudget     = "AGGREGATE_BUDGET"
+	CodeConflict            = "CONFLICT"
+	CodeUntrusted           = "DOCUMENT_NOT_TRUSTED"
+	CodeNoDocument          = "PERSISTED_QUERY_NOT_FOUND" // the name that clients of persisted queries know
+	CodeIdempotencyMismatch = "IDEMPOTENCY_MISMATCH"
+	CodeRateLimited         = "RATE_LIMITED"
+	CodeUnavailable         = "UNAVAILABLE"
+	CodeInternal            = "INTERNAL"
 )
 
 // Error is an error a client may see: a stable code and a text without any value of a record.

@@ -35,7 +35,14 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 		if err := e.whose(ctx, w.Tx, s, in["subject"], &entry); err != nil {
 			return err
 		}
-		err := e.Ledger.Record(w, w.Client, w.Tx, entry)
+		was, done, err := e.claim(ctx, w, s, entry.ID)
+		if err != nil {
+			return err
+		}
+		entry.ID = was
+		if !done {
+			err = e.Ledger.Record(w, w.Client, w.Tx, entry)
+		}
 		if errors.Is(err, consent.ErrUnknownSubject) {
 			return errNotFound
 		}

@@ -25,6 +25,7 @@ type Config struct {
 	Reads  *read.Engine
 	Ledger *consent.Ledger
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
+	Once   Once                      // nil: repeats are not recognised, and refused where one is announced
 }
 
 // Engine carries out mutations.

@@ -198,6 +198,14 @@ func (e *Engine) create(ctx context.Context, s *read.Session, t *ir.Type, in map
 		return read.Object{}, err
 	}
 	err = e.within(ctx, func(w Writing) error {
+		was, done, err := e.claim(ctx, w, s, id)
+		if err != nil {
+			return err
+		}
+		if done {
+			id = was
+			return nil
+		}
 		if err := e.references(ctx, w.Tx, s, c); err != nil {
 			return err
 		}
@@ -259,6 +267,9 @@ func (e *Engine) update(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 	}
 	id := e.rowID(t, rawID)
 	err = e.within(ctx, func(w Writing) error {
+		if _, done, err := e.claim(ctx, w, s, id); err != nil || done {
+			return err
+		}
 		ops := []ir.Op{ir.Read, ir.Update}
 		ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops)
 		if err != nil {
@@ -333,6 +344,9 @@ func (e *Engine) mayChange(ctx context.Context, tx *sql.Tx, s *read.Session, t *
 func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID any) (read.Object, error) {
 	id := e.rowID(t, rawID)
 	err := e.Within(ctx, func(w Writing) error {
+		if _, done, err := e.claim(ctx, w, s, id); err != nil || done {
+			return err
+		}
 		ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, []ir.Op{ir.Read, ir.Delete})
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
+	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
 // checkVersion is ErrPending where the database is not at the program's version.
@@ -18,6 +19,11 @@ func (h *House) checkVersion(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	more, err := shared.Pending(ctx, h.store)
+	if err != nil {
+		return err
+	}
+	pending = append(pending, more...)
 	if len(pending) > 0 {
 		return fmt.Errorf("%w (%d to go, the first is %s)", ErrPending, len(pending), pending[0].File)
 	}
@@ -67,6 +73,11 @@ func Pending(ctx context.Context, o Options) (all []store.Pending, err error) {
 	if err != nil {
 		return nil, err
 	}
-	more, err := keyring.Pending(ctx, keys, ledger)
+	more, err := shared.Pending(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, more...)
+	more, err = keyring.Pending(ctx, keys, ledger)
 	return append(all, more...), err
 }

@@ -199,12 +199,13 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
-	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
+	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Store: h.store, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
-		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Admission: admission.New(admission.Config{})}
+		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
+		Admission: admission.New(admission.Config{})}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/e2e/ory"
+	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -106,7 +108,12 @@ func (f *fake) times() int {
 }
 
 func events(t *testing.T) *shared.Shared {
-	s, err := shared.Open(t.Context(), shared.Options{Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "shared.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	s, err := shared.Open(t.Context(), shared.Options{Store: db, Key: make([]byte, 32), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,11 @@ type Rates struct {
 }
 
 // DefaultRate is the rate of whoever has none of their own.
-const DefaultRate = 600_000
+const DefaultRate = 60_000
 
 // rightsRate is what exercising rights may cost in a minute, and in one go: a person withdraws some consents, and not a
 // thousand.
 const rightsRate, rightsBurst = 60, 30
-
-// nobodyRate is for requests nobody stands behind. One address may hide many people, or be a proxy, so these points go
-// only for what fails: see graph.Spending.
-const nobodyRate, nobodyBurst = 120, 60
 
 // budget is a rate as the generic cell rate algorithm has it (GCRA, ITU-T I.371): each point takes time, and spending may
 // run ahead of time by so much.
@@ -48,8 +44,6 @@ func (r Rates) budget(s graph.Spending) budget {
 		burst = rate
 	}
 	switch own, ok := r.Roles[s.Role]; {
-	case s.Principal == "":
-		rate, burst = nobodyRate, nobodyBurst
 	case s.Rights:
 		rate, burst = rightsRate, rightsBurst
 	case ok && own > 0:
@@ -60,10 +54,7 @@ func (r Rates) budget(s graph.Spending) budget {
 
 // account is whose budget it is.
 func account(s graph.Spending) []string {
-	switch {
-	case s.Principal == "":
-		return []string{"address", s.Address}
-	case s.Rights:
+	if s.Rights {
 		return []string{"rights", s.Principal}
 	}
 	return []string{"principal", s.Principal, s.Role}

@@ -10,13 +10,15 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
 )
 
 // Options of Open.
 type Options struct {
-	Redis string // URL, see Parse; empty: in this process
-	Key   []byte // of the deployment: graph.Keys.Shared
+	Redis string       // URL, see Parse; empty: in this process
+	Store *store.Store // the database of the data, migrated
+	Key   []byte       // of the deployment: graph.Keys.Shared
 	Rates Rates
 	Now   func() time.Time // default time.Now
 	Log   *slog.Logger     // default slog.Default()
@@ -24,8 +26,11 @@ type Options struct {
 
 // Shared is what replicas share.
 type Shared struct {
-	Limiter graph.Limiter
-	Events  graph.Events
+	Limiter   graph.Limiter
+	Events    graph.Events
+	Documents *Documents
+	Once      graph.Once
+	Told      graph.Told
 
 	link  *link // nil in process
 	close []func()
@@ -44,27 +49,61 @@ func Open(ctx context.Context, o Options) (*Shared, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := &Shared{}
+	if err := s.connect(ctx, o, keys); err != nil {
+		return nil, err
+	}
+	if err := s.keep(ctx, o, keys); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect makes what may be lost: limits and notices.
+func (s *Shared) connect(ctx context.Context, o Options, keys secrets) error {
 	local := newMeter(o.Rates, o.Now)
 	if o.Redis == "" {
 		hub := newHub()
-		return &Shared{Limiter: local, Events: hub, close: []func(){hub.stop}}, nil
+		s.Limiter, s.Events = local, hub
+		s.close = append(s.close, hub.stop)
+		return nil
 	}
 	target, err := Parse(o.Redis)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	quiet(o.Log)
 	l := newLink(target, "cloakroom:"+keys.deployment+":", o.Log)
 	if err := l.first(ctx); err != nil {
-		return nil, errors.Join(err, l.stop())
+		return errors.Join(err, l.stop())
 	}
 	b := newBus(l, keys.notices, o.Now)
-	return &Shared{
-		Limiter: &redisMeter{link: l, local: local, key: keys.names},
-		Events:  b,
-		link:    l,
-		close:   []func(){b.stop, func() { _ = l.stop() }},
-	}, nil
+	s.Limiter, s.Events, s.link = &redisMeter{link: l, local: local, key: keys.names}, b, l
+	s.close = append(s.close, b.stop, func() { _ = l.stop() })
+	return nil
+}
+
+// keep makes what must not be lost. It lies in the database of the data.
+func (s *Shared) keep(ctx context.Context, o Options, keys secrets) error {
+	if err := Migrate(ctx, o.Store); err != nil {
+		return err
+	}
+	t := tableOn(o.Store)
+	told, err := newTold(t, keys.names, keys.told, o.Now)
+	if err != nil {
+		return err
+	}
+	s.Told = told
+	s.Once = &once{table: t, key: keys.records, now: o.Now}
+	s.Documents = &Documents{table: t, key: keys.documents, now: o.Now, log: o.Log, events: s.Events}
+	changed, stop := s.Events.Subscribe(graph.TopicDocuments)
+	sweeping, done := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Documents.follow(changed) })
+	wg.Go(func() { t.sweep(sweeping, o.Now) })
+	s.close = append([]func(){func() { stop(); done(); wg.Wait() }}, s.close...)
+	return nil
 }
 
 // OnRedis reports whether replicas share anything.
@@ -113,10 +152,10 @@ const firstAnswer = 5 * time.Second
 
 // quiet sends what the client library says of itself to the log, where nobody looks without a reason.
 func quiet(log *slog.Logger) {
-	once.Do(func() { redis.SetLogger(libraryLog{log}) })
+	quieted.Do(func() { redis.SetLogger(libraryLog{log}) })
 }
 
-var once sync.Once
+var quieted sync.Once
 
 type libraryLog struct{ *slog.Logger }
 

@@ -15,7 +15,8 @@ type secrets struct {
 	deployment string // tells deployments apart that use one Redis
 	names      []byte // makes identities and keys of clients unreadable
 	notices    []byte // signs notices
-	records    []byte // seals and signs records of mutations
+	records    []byte // signs what is remembered of mutations
+	told       []byte // seals what viewers were told
 	documents  []byte // signs trusted documents
 }
 
@@ -30,7 +31,7 @@ func derive(key []byte) (secrets, error) {
 		size  int
 		into  *[]byte
 	}{{"deployment v1", 9, &deployment}, {"names v1", 32, &s.names}, {"notices v1", 32, &s.notices},
-		{"records v1", 32, &s.records}, {"documents v1", 32, &s.documents}} {
+		{"records v1", 32, &s.records}, {"told v1", 32, &s.told}, {"documents v1", 32, &s.documents}} {
 		var err error
 		if *d.into, err = hkdf.Key(sha256.New, key, nil, "cloakroom shared "+d.label, d.size); err != nil {
 			return secrets{}, fmt.Errorf("derive key: %w", err)

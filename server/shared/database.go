@@ -1,0 +1,116 @@
+package shared
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+
+	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/server/shared/schema"
+)
+
+// table is the database of the data, with the little SQL of this package. What must not be lost lies there and not in Redis,
+// which loses what it holds without a word: when it starts again, when it is full, when a replica of it takes over too soon.
+type table struct {
+	db       *sql.DB
+	postgres bool
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func tableOn(s *store.Store) table { return table{s.DB, s.Dialect == dialect.Postgres} }
+
+// sql numbers the parameters for PostgreSQL.
+func (t table) sql(query string) string {
+	if !t.postgres {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range query {
+		if r == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// within runs fn in a transaction.
+func (t table) within(ctx context.Context, fn func(tx *sql.Tx) error) (err error) {
+	tx, err := t.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			err = errors.Join(err, undo)
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// sweep removes what is over, now and then, until ctx ends. Nothing that is over is ever believed, swept or not.
+func (t table) sweep(ctx context.Context, now func() time.Time) {
+	for {
+		for _, statement := range []string{"DELETE FROM shared_once WHERE until < ?", "DELETE FROM shared_told WHERE until < ?"} {
+			_, _ = t.db.ExecContext(ctx, t.sql(statement), now().Unix()) // the next one will
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Minute):
+		}
+	}
+}
+
+const versions = "shared_version"
+
+func migrations(s *store.Store) (fs.FS, error) {
+	return fs.Sub(schema.FS, strings.TrimSuffix(s.Dialect, "3"))
+}
+
+// Migrate brings what replicas share in the database to this program's version.
+func Migrate(ctx context.Context, s *store.Store) error {
+	files, err := migrations(s)
+	if err != nil {
+		return err
+	}
+	if err := s.MigrateFrom(ctx, files, versions); err != nil {
+		return fmt.Errorf("what replicas share: %w", err)
+	}
+	return nil
+}
+
+// Pending are the migrations that Migrate would apply. It reads only.
+func Pending(ctx context.Context, s *store.Store) ([]store.Pending, error) {
+	files, err := migrations(s)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := s.PendingFrom(ctx, files, versions)
+	if err != nil {
+		return nil, fmt.Errorf("what replicas share: %w", err)
+	}
+	for i := range pending {
+		pending[i].File = "shared/" + pending[i].File
+	}
+	return pending, nil
+}
