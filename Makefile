@@ -19,17 +19,39 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos node
+.PHONY: help run test web pages generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos node
+
+OPEN ?=
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## build, load the demo data, say whom to be, and serve
+# The pages that the server brings along. Go builds without them, and then they say how to build them.
+PAGES   := web/dist/graphiql.html
+SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' -not -name '*.go')
+
+web: ## build the pages, where Node.js is
+	@if .ci/has-node; then $(MAKE) --no-print-directory $(PAGES); \
+	else echo "There is no Node.js 20.19 or newer here: going on without the page for trying operations." >&2; fi
+
+$(PAGES): web/node_modules/.package-lock.json $(SOURCES)
+	cd web && npm run --silent build -- --logLevel warn
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+pages: web build ## check the pages, and drive them in a browser
+	@.ci/test-pages
+
+run: web ## build, load the demo data, say whom to be, and serve; OPEN=1 opens the page
+	@$(MAKE) --no-print-directory build
+	@if [ -n "$(OPEN)" ]; then .ci/open http://$(LISTEN)/graphiql & fi
 	@bin/cloakroom dev welcome --data $(DATA) --listen $(LISTEN) --demo $(DEMO_ATTRS)
 	@echo
 	@exec bin/cloakroom serve --data $(DATA) --listen $(LISTEN) --demo
 
-test: $(LINT) services vet lint check unit ## everything a change must pass; what .ci/run calls
+test: $(LINT) services pages vet lint check unit ## everything a change must pass; what .ci/run calls
 
 build: ## build bin/cloakroom
 	go build -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/cloakroom ./cmd/cloakroom

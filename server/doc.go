@@ -3,6 +3,8 @@
 //	POST /graphql   the API; a bearer token, a JSON body, no cross-origin browsers
 //	GET  /healthz   200 while the process lives: restart it when this fails
 //	GET  /          a page that says what to do next
+//	GET  /graphiql  a page for trying operations, and its files below it; see Config.GraphiQL
+//	POST /dev/token a token for that page, of the development identity
 //
 // and on an address of its own, Config.Admin:
 //

@@ -39,6 +39,8 @@ func access(log *slog.Logger) func(http.Handler) http.Handler {
 			switch {
 			case route == "/healthz" || route == "/readyz":
 				level = slog.LevelDebug // asked every few seconds by machines
+			case strings.HasPrefix(route, "/graphiql/assets/"):
+				level = slog.LevelDebug // dozens for one page
 			case route == "" || strings.HasSuffix(route, "*"):
 				route = "(none)"
 			}

@@ -33,6 +33,9 @@ func (s *Server) routes() http.Handler {
 	}
 	r.Get("/", s.startPage)
 	r.Get("/healthz", alive)
+	if s.hasDesk() {
+		s.graphiQL(r)
+	}
 	ask := r.With(site.guard, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count)
 	ask.Method(http.MethodPost, "/graphql", s.graphql)
 	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/web"
 )
 
 // Parts are what a Server puts behind its doors.
@@ -22,6 +24,7 @@ type Parts struct {
 	Identity  identity.Authenticator
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
+	Desk      Desk                   // what the page for trying operations offers
 	Log       *slog.Logger
 }
 
@@ -33,6 +36,8 @@ type Server struct {
 	who       identity.Authenticator
 	knownRole func(string) bool
 	sample    Sample
+	desk      Desk
+	files     fs.FS // of the pages
 	log       *slog.Logger
 	leaving   leaving
 	sweeper   sweeper
@@ -40,7 +45,7 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	return &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, log: p.Log,
+	return &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), log: p.Log,
 		leaving: newLeaving()}
 }
 
@@ -55,7 +60,11 @@ func (s *Server) Run(ctx context.Context) error {
 		if addr, ok := public.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 			return errors.Join(fmt.Errorf("listen on %s: %w", s.config.Listen, errNotLoopback), public.Close())
 		}
-		s.log.Warn("DEVELOPMENT IDENTITY: whoever can read the data directory can be anybody; loopback only", "key", identity.KeyFile)
+		who := "whoever can read the data directory"
+		if s.hasDesk() {
+			who += ", or reach this port,"
+		}
+		s.log.Warn("DEVELOPMENT IDENTITY: "+who+" can be anybody; loopback only", "key", identity.KeyFile)
 	}
 	urls := []any{"url", "http://" + public.Addr().String()}
 	doors := []*door{{listener: public, http: s.door(s.routes())}}

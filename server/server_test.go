@@ -68,6 +68,10 @@ func (f *fixture) at(door http.Handler, method, path, body string, headers ...st
 	r.Host = "localhost:8080"
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+			continue
+		}
 		r.Header.Add(name, value)
 	}
 	w := httptest.NewRecorder()

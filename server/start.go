@@ -40,7 +40,7 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request) {
 	}
 	var page bytes.Buffer
 	// The host is what the browser asked for; the template escapes it.
-	if err := startTemplate.Execute(&page, map[string]string{"Host": r.Host, "Role": s.sample.Role, "Body": string(body)}); err != nil {
+	if err := startTemplate.Execute(&page, map[string]any{"Host": r.Host, "Role": s.sample.Role, "Body": string(body), "GraphiQL": s.hasDesk()}); err != nil {
 		s.log.ErrorContext(r.Context(), "start page", "err", err)
 		say(w, http.StatusInternalServerError, "internal error")
 		return

@@ -74,8 +74,24 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	return server.New(config, server.Parts{
 		GraphQL: h.Gateway, Checks: append(h.Checks(), depends...), Identity: who, Log: log,
 		Sample:    sample(h),
+		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
 	}).Run(ctx)
+}
+
+// desk is what the page for trying operations may offer. Whom to be, and what is in columns, is told of the demo only: other
+// data is somebody's.
+func desk(config server.Config, h *house.House, who identity.Authenticator) server.Desk {
+	d := server.Desk{Schema: h.Schema, Sample: h.SampleQuery}
+	dev, ok := who.(*identity.Dev)
+	if !ok { // people sign in as themselves
+		return d
+	}
+	d.Issue = dev.IssueUntil
+	if config.Demo {
+		d.People, d.Values = h.People, h.Values
+	}
+	return d
 }
 
 // sample is the first question of the first role that has one.

@@ -96,7 +96,7 @@ func welcome(c *cobra.Command, f welcomeFlags) (err error) {
 
 func (g greeting) print(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Open %s/ in a browser, or ask %s/graphql.\n\nWhom to be (tokens of the development identity, good for 30 days):\n", g.URL, g.URL)
+	fmt.Fprintf(&b, "Open %s/graphiql in a browser, or ask %s/graphql.\n\nWhom to be (tokens of the development identity, good for 30 days):\n", g.URL, g.URL)
 	for _, who := range g.Roles {
 		fmt.Fprintf(&b, "\n%s: %s\n  TOKEN=%s\n", who.Role, who.Description, who.Token)
 		if who.Query == "" {
@@ -116,11 +116,12 @@ func (g greeting) print(w io.Writer) error {
 // while there is nobody it is left out.
 func introduce(c *cobra.Command, h *house.House, dev *identity.Dev, role *ir.Role, attrs []string) (who guest, ok bool, err error) {
 	subject := uuid.Nil
-	if onlyOwn(h.Schema, role) {
-		var found bool
-		if subject, found, err = h.AnySubject(c.Context()); err != nil || !found {
+	if server.OnlyOwn(h.Schema, role) {
+		people, err := h.People(c.Context(), 1)
+		if err != nil || len(people) == 0 {
 			return guest{}, false, err
 		}
+		subject = people[0]
 	}
 	p, err := identity.Person(role.Name, attrs, subject)
 	if err != nil {
@@ -136,16 +137,3 @@ func introduce(c *cobra.Command, h *house.House, dev *identity.Dev, role *ir.Rol
 
 // oneLine puts a description on one line.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-func onlyOwn(s *ir.Schema, role *ir.Role) bool {
-	own := false
-	for _, p := range s.Purposes {
-		if role.Purposes().Has(p) {
-			if !p.IsSelfService() {
-				return false
-			}
-			own = true
-		}
-	}
-	return own
-}

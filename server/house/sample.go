@@ -3,8 +3,8 @@ package house
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -55,20 +55,55 @@ func someFields(t *ir.Type) []string {
 	return all[:min(5, len(all))]
 }
 
-// AnySubject is the person of some record, for trying self-service out; false while there is nobody. It reads an opaque
-// identifier and nothing about the person.
-func (h *House) AnySubject(ctx context.Context) (policy.SubjectID, bool, error) {
+// People are some persons to try self-service out as, fewer where there are not so many. It reads opaque identifiers and
+// nothing about anybody.
+func (h *House) People(ctx context.Context, limit int) ([]policy.SubjectID, error) {
+	var ids []policy.SubjectID
 	for _, t := range h.Schema.Entities() {
-		if !t.Subject {
+		if !t.Subject || len(ids) >= limit {
 			continue
 		}
-		query, args := entsql.Dialect(h.store.Dialect).Select("subject_id").From(entsql.Table(t.Table)).OrderBy("id").Limit(1).Query()
-		var id uuid.UUID
-		err := h.store.DB.QueryRowContext(ctx, query, args...).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
+		query, args := entsql.Dialect(h.store.Dialect).Select("subject_id").From(entsql.Table(t.Table)).OrderBy("id").Limit(limit).Query()
+		more, err := column[uuid.UUID](ctx, h.store.DB, query, args)
+		if err != nil {
+			return nil, fmt.Errorf("look for people: %w", err)
 		}
-		return id, err == nil, err
+		for _, id := range more {
+			if !slices.Contains(ids, id) && len(ids) < limit {
+				ids = append(ids, id)
+			}
+		}
 	}
-	return uuid.Nil, false, nil
+	return ids, nil
+}
+
+// Values are what a column holds, the commonest first and not all if there are many. It must be a column that is hidden from
+// nobody.
+func (h *House) Values(ctx context.Context, f *ir.Field) ([]string, error) {
+	name := f.PlainColumn()
+	d := entsql.Dialect(h.store.Dialect)
+	query, args := d.Select(name).From(entsql.Table(f.Owner.Table)).Where(entsql.NotNull(name)).GroupBy(name).
+		OrderExpr(entsql.Expr("COUNT(*) DESC")).OrderBy(name).Limit(20).Query()
+	values, err := column[string](ctx, h.store.DB, query, args)
+	if err != nil {
+		return nil, fmt.Errorf("look for values of %s: %w", f.Coordinate(), err)
+	}
+	return values, nil
+}
+
+// column reads the one column of a query.
+func column[T any](ctx context.Context, db *sql.DB, query string, args []any) (out []T, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
 }
