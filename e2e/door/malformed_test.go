@@ -113,6 +113,7 @@ func (s sent) String() string {
 // judge sends the request, and says by which code it was answered, and what is wrong with the answer.
 func (s sent) judge(h http.Handler) (code, complaint string) {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(s.body))
+	r.Host = "127.0.0.1" // the development identity answers to names of this machine only
 	r.Method, r.URL.Path, r.URL.RawQuery = s.method, s.path, s.query
 	r.RequestURI = s.path + "?" + s.query
 	for _, header := range s.headers {
