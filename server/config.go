@@ -51,6 +51,7 @@ type Keys struct {
 // Kratos is where sessions are looked up.
 type Kratos struct {
 	URL     string        // of its public API
+	Admin   string        // URL of its admin API, for commands
 	Login   string        // URL at which a browser begins to sign in; see LoginURL
 	Cache   time.Duration // how long a look-up is believed
 	Timeout time.Duration // of one look-up

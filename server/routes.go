@@ -39,6 +39,9 @@ func (s *Server) routes() http.Handler {
 	ask := r.With(site.guard, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count)
 	ask.Method(http.MethodPost, "/graphql", s.graphql)
 	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only
+	if who, ok := s.who.(identity.SignsOut); ok {
+		r.With(site.guard, limited(s.config.Timeout)).Post("/logout", identity.SignOut(who))
+	}
 	notAllowed := notAllowed(r)
 	r.Method(http.MethodOptions, "/graphql", site.preflight(notAllowed))
 	r.MethodNotAllowed(notAllowed)

@@ -68,6 +68,8 @@ var settings = []setting{
 		usage: "who says who is asking: dev (tokens of cloakroom dev token) or kratos (sessions of Ory Kratos)"},
 	{name: "kratos.url", form: webURL(true), field: func(c *Config) any { return &c.Kratos.URL },
 		usage: "public API of Ory Kratos, for example http://kratos:4433"},
+	{name: "kratos.admin", form: webURL(true), field: func(c *Config) any { return &c.Kratos.Admin },
+		usage: "admin API of Ory Kratos, for cloakroom sessions revoke; the server itself never uses it"},
 	{name: "kratos.login", form: webURL(true), field: func(c *Config) any { return &c.Kratos.Login },
 		effective: Config.LoginURL,
 		usage:     "where a browser begins to sign in; empty: kratos.url with /self-service/login/browser"},

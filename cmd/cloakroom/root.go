@@ -31,6 +31,7 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 		newImport(),
 		newKeys(),
 		newDocuments(),
+		newSessions(),
 		newDev(),
 		newLint(),
 		newExplain(),

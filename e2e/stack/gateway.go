@@ -1,10 +1,12 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,3 +160,10 @@ func Variable(setting string) string {
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func origin(port int) string { return "http://" + address(port) }
+
+// Command prepares a command of the program with the settings of this gateway.
+func (g *Gateway) Command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, g.command.Path, args...)
+	c.Dir, c.Env = g.command.Dir, append(os.Environ(), g.command.Env...)
+	return c
+}

@@ -26,6 +26,9 @@ const (
 	byBearer
 )
 
+// isJWT reports whether a credential has the shape of a JWT.
+func (c credential) isJWT() bool { return c.kind == byBearer && strings.Count(c.value, ".") == 2 }
+
 // digest stands for a credential where it is remembered: nothing that is kept can be sent.
 func (c credential) digest() [sha256.Size]byte {
 	return sha256.Sum256(append([]byte{byte(c.kind)}, c.value...))

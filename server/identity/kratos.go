@@ -140,7 +140,7 @@ func (k *Kratos) Authenticate(r *http.Request) (policy.Principal, error) {
 		return policy.Principal{}, err
 	}
 	// With OIDC, what has the shape of a JWT is one and is never sent to Kratos; without, nothing is.
-	if k.OIDC != nil && c.kind == byBearer && strings.Count(c.value, ".") == 2 {
+	if k.OIDC != nil && c.isJWT() {
 		return k.OIDC.verify(r.Context(), c.value, k.Now())
 	}
 	return k.session(r.Context(), c)
@@ -192,13 +192,7 @@ func (k *Kratos) lookUp(ctx context.Context, c credential, key [32]byte, epoch u
 		return nil, unavailable(errors.New("too many look-ups wait for Kratos"))
 	}
 	began := k.Now()
-	ask := k.api.FrontendAPI.ToSession(ctx)
-	if c.kind == byCookie {
-		ask = ask.Cookie(cookieName + "=" + c.value)
-	} else {
-		ask = ask.XSessionToken(c.value)
-	}
-	s, resp, err := ask.Execute()
+	s, resp, err := k.whoIs(ctx, c)
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close()
 	}
@@ -226,6 +220,15 @@ func (k *Kratos) lookUp(ctx context.Context, c credential, key [32]byte, epoch u
 		k.memory.put(key, f, epoch)
 	}
 	return f, nil
+}
+
+// whoIs asks whose session a credential is.
+func (k *Kratos) whoIs(ctx context.Context, c credential) (*kratos.Session, *http.Response, error) {
+	ask := k.api.FrontendAPI.ToSession(ctx)
+	if c.kind == byCookie {
+		return ask.Cookie(cookieName + "=" + c.value).Execute()
+	}
+	return ask.XSessionToken(c.value).Execute()
 }
 
 // withoutBody keeps of an error what names no person: an answer's text may be about one.
