@@ -19,7 +19,9 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
  && mkdir -p /out/data
 
 # No shell, no package manager: the program, certificates of authorities and time zones.
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /usr/share/zoneinfo /usr/share/zoneinfo
 COPY --from=build /out/cloakroom /cloakroom
 COPY --from=build --chown=65532:65532 --chmod=0700 /out/data /data
 ENV CLOAKROOM_DATA=/data
