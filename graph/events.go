@@ -1,6 +1,10 @@
 package graph
 
-import "context"
+import (
+	"context"
+
+	"github.com/cloakroom-crm/cloakroom/graph/event"
+)
 
 // Events carries notices to every replica: that something changed, that a session was revoked. A notice names things by
 // opaque ids and carries no value: whoever receives one asks anew, and is answered as the rules stand then.
@@ -25,5 +29,31 @@ type Notice struct {
 // Topics that more than one part of the house speaks of.
 const (
 	TopicRevoked   = "revoked"   // a session or an identity, by its opaque id: it is nobody from now on
+	TopicChanged   = "changed"   // rows were written: a list of Event
 	TopicDocuments = "documents" // the registry of trusted documents changed
 )
+
+// Events is the bus the gateway speaks on.
+func (g *Gateway) Events() Events { return g.events }
+
+// Event is one committed change, without any value.
+type Event = event.Event
+
+// tell publishes what was written. The write is done and stays done: other replicas that cannot be told learn of a gap, and end
+// their subscriptions.
+func (g *Gateway) tell(ctx context.Context, events []Event) {
+	for len(events) > 0 {
+		n := min(len(events), eventsOfNotice)
+		notice, err := event.Encode(events[:n])
+		if err == nil {
+			err = g.events.Publish(context.WithoutCancel(ctx), TopicChanged, notice)
+		}
+		if err != nil {
+			g.log.WarnContext(ctx, "other replicas were not told of a change", "err", err)
+		}
+		events = events[n:]
+	}
+}
+
+// eventsOfNotice keeps a notice below what a bus takes.
+const eventsOfNotice = 24

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -46,7 +47,7 @@ type Config struct {
 	Mode      DocumentMode
 	Limits    Limits
 	Limiter   Limiter // how much principals may ask; nil: without limit
-	Events    Events  // notices to other replicas; nil: there are none
+	Events    Events  // notices to other replicas, and to our own subscriptions; nil: those alone
 	// Admission keeps more operations from being under way than can be answered in time; nil lets all in.
 	Admission Admission
 	Once      Once // mutations that were carried out; nil: an Idempotency-Key is refused
@@ -75,6 +76,7 @@ type Gateway struct {
 	signIn SignIn
 	exec   *executor.Executor
 	api    *ast.Schema
+	hub    *hub
 	words  map[string]bool // every name of the API's schema
 
 	limits    Limits
@@ -107,6 +109,9 @@ func New(c Config) (*Gateway, error) {
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
 		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
 		signIn: c.SignIn}
+	if g.events == nil {
+		g.events = newLocal()
+	}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err
@@ -118,7 +123,9 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring}, Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once})
+	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema)},
+		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once})
+	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
 	g.words, g.prices = vocabulary(es.Schema()), pricesOf(es.Schema(), c.Schema)
@@ -161,6 +168,11 @@ func (g *Gateway) Do(ctx context.Context, query string, variables map[string]any
 // begin settles who asks and why, before anything is touched: an operation outside the role's clearance is refused.
 func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
+	if op.Operation.Operation == ast.Subscription {
+		if fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"}); len(fields) != 1 || strings.HasPrefix(fields[0].Name, "__") {
+			return refuse(read.Fail(read.CodeBadInput, "a subscription selects one field, and none about the schema"))
+		}
+	}
 	if onlyIntrospects(op.Operation.SelectionSet, op.Doc, map[string]bool{}) {
 		return next(ctx)
 	}

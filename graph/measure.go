@@ -105,7 +105,7 @@ func pricesOf(s *ast.Schema, compiled *ir.Schema) prices {
 				p.once = aCount
 			}
 			switch {
-			case isRoot && t != s.Query:
+			case t == s.Mutation:
 				p.once = aWrite
 			case isRoot && p.kind != schemas:
 				p.once += aStatement

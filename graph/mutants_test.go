@@ -51,6 +51,18 @@ var mutants = []mutant{
 		`return found[0][0].n > 0, found[0][1].n > 0 || mutant("unique") && found[0][0].n > 0, nil`},
 	{"conditional write", "graph/write/mutate.go", `ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops)`,
 		`ok, err := e.Reads.Exists(ctx, w.Tx, s, t, id, ops); ok = ok || id != uuid.Nil && mutant("conditional write")`},
+	{"told anyway", "graph/read/change.go", `was.Mark != is.Mark:`, `(was.Mark != is.Mark || mutant("told anyway")):`},
+	{"told unstamped", "graph/read/change.go", `&& stamped(t, s.Request):`, `&& (stamped(t, s.Request) || mutant("told unstamped")):`},
+	{"told by memory", "graph/stream.go", `case !kept && !oc.Told:`, `case !kept && !oc.Told && !mutant("told by memory"):`},
+	{"told from afar", "graph/read/encode.go", `case e.near == 0:`, `case e.near == 0 && !mutant("told from afar"):`},
+}
+
+// gateOf is the test that must catch a mutant.
+func gateOf(name string) string {
+	if strings.HasPrefix(name, "told ") {
+		return "^TestSubscriptionsDoNotInterfere$"
+	}
+	return "^TestNonInterference$"
 }
 
 const mutantHelper = `package %s
@@ -107,7 +119,7 @@ func TestMutants(t *testing.T) {
 			}
 		}
 		t.Run(m.name, func(t *testing.T) {
-			c := exec.Command(binary, "-test.run", "^TestNonInterference$", "-test.failfast", "-test.timeout", "10m", "-noninterference.sqlite",
+			c := exec.Command(binary, "-test.run", gateOf(m.name), "-test.failfast", "-test.timeout", "10m", "-noninterference.sqlite",
 				"-noninterference.operations", fmt.Sprint(2**operations), "-noninterference.seed", fmt.Sprint(*seed))
 			c.Env = append(os.Environ(), "CLOAKROOM_MUTANT="+m.name)
 			out, err := c.CombinedOutput()

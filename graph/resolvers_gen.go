@@ -19,6 +19,11 @@ func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 type mutationResolver struct{ *Resolver }
 
+// Subscription answers the fields of Subscription.
+func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
+
+type subscriptionResolver struct{ *Resolver }
+
 func (r *queryResolver) Me(ctx context.Context) (*model.Me, error) {
 	return one[model.Me](r.Reads.Resolve(ctx))
 }
@@ -355,6 +360,62 @@ func (r *mutationResolver) DeleteTicket(ctx context.Context, _ string) (*model.D
 	return one[model.DeleteTicketPayload](r.Writes.Resolve(ctx))
 }
 
+func (r *subscriptionResolver) ConsentChanged(ctx context.Context, _ *string) (<-chan *model.ConsentChange, error) {
+	return once[model.ConsentChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) AccountChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.AccountChange, error) {
+	return once[model.AccountChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) ActivityChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.ActivityChange, error) {
+	return once[model.ActivityChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) TaskChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.TaskChange, error) {
+	return once[model.TaskChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) NoteChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.NoteChange, error) {
+	return once[model.NoteChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) CampaignChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.CampaignChange, error) {
+	return once[model.CampaignChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) CampaignMemberChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.CampaignMemberChange, error) {
+	return once[model.CampaignMemberChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) ContactChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.ContactChange, error) {
+	return once[model.ContactChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) ProductChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.ProductChange, error) {
+	return once[model.ProductChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) DealChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.DealChange, error) {
+	return once[model.DealChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) LeadChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.LeadChange, error) {
+	return once[model.LeadChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) TeamChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.TeamChange, error) {
+	return once[model.TeamChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) UserChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.UserChange, error) {
+	return once[model.UserChange](r.Reads.ResolveChange(ctx))
+}
+
+func (r *subscriptionResolver) TicketChanged(ctx context.Context, _ *string, _ []string) (<-chan *model.TicketChange, error) {
+	return once[model.TicketChange](r.Reads.ResolveChange(ctx))
+}
+
 // one names an encoded object. A null object is a nil pointer, so that gqlgen applies the rules of null.
 func one[T ~struct{ read.Object }](o read.Object, err error) (*T, error) {
 	if err != nil || o.IsNull() {
@@ -393,4 +454,18 @@ func many[I any](os []read.Object, err error) ([]I, error) {
 		}
 	}
 	return out, nil
+}
+
+// once is a stream of one answer, or of none where there is nothing to tell: each event is an operation of its own.
+func once[T ~struct{ read.Object }](o read.Object, err error) (<-chan *T, error) {
+	t, err := one[T](o, err)
+	if err != nil {
+		return nil, err
+	}
+	c := make(chan *T, 1)
+	if t != nil {
+		c <- t
+	}
+	close(c)
+	return c, nil
 }

@@ -50,6 +50,7 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 			continue
 		}
 		err := g.writes.Within(ctx, func(w write.Writing) error {
+			w.Standing(subject)
 			return g.ledger.Record(w, w.Client, w.Tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
 		})
 		if err != nil {

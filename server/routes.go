@@ -36,7 +36,12 @@ func (s *Server) routes() http.Handler {
 	if s.hasDesk() {
 		s.graphiQL(r)
 	}
-	ask := r.With(site.guard, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), limited(s.config.Timeout), s.sweeper.count)
+	socket, events := pass, pass
+	if s.live != nil {
+		socket, events = s.live.WebSocket, s.live.EventStream
+	}
+	// A WebSocket says who it is once it is open; a stream is bounded like any request, but for its time.
+	ask := r.With(site.guard, s.sweeper.count, socket, identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), events, limited(s.config.Timeout))
 	ask.Method(http.MethodPost, "/graphql", s.graphql)
 	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only
 	if who, ok := s.who.(identity.SignsOut); ok {
@@ -50,6 +55,8 @@ func (s *Server) routes() http.Handler {
 	})
 	return r
 }
+
+func pass(next http.Handler) http.Handler { return next }
 
 // notAllowed names the methods there are (RFC 9110 Section 15.5.6).
 func notAllowed(r chi.Routes) http.HandlerFunc {

@@ -12,15 +12,20 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/server/live"
 	"github.com/cloakroom-crm/cloakroom/web"
 )
 
 // Parts are what a Server puts behind its doors.
 type Parts struct {
-	GraphQL   http.Handler   // answers operations of the principal in a request's context
-	Checks    []health.Check // what answers depend on
+	GraphQL   http.Handler       // answers operations of the principal in a request's context
+	Live      live.Gateway       // answers operations bit by bit; nil: nothing is streamed
+	Events    graph.Events       // of which revoked sessions are heard
+	Streams   func(*live.Config) // changes the bounds of streams; nil: they stay as they are
+	Checks    []health.Check     // what answers depend on
 	Identity  identity.Authenticator
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
@@ -41,13 +46,26 @@ type Server struct {
 	log       *slog.Logger
 	leaving   leaving
 	sweeper   sweeper
+	live      *live.Hub // nil: nothing is streamed
 }
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	return &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), log: p.Log,
 		leaving: newLeaving()}
+	if p.Live != nil {
+		c := live.Config{Gateway: p.Live, Identity: p.Identity, KnownRole: p.KnownRole, Events: p.Events, Told: s.sweeper.touch, Leaving: s.Draining(),
+			Body: c.Limits.Body, Timeout: c.Timeout, Log: p.Log}
+		if p.Streams != nil {
+			p.Streams(&c)
+		}
+		s.live = live.New(c)
+	}
+	return s
 }
+
+// Streams are the open connections; nil where nothing is streamed.
+func (s *Server) Streams() *live.Hub { return s.live }
 
 // Run listens and serves until ctx ends; then it leaves in order, see drain. It logs `ready` with its URLs once it answers
 // operations.

@@ -22,10 +22,12 @@ type sweeper struct{ last atomic.Int64 } // when the last answer was given, in n
 // count counts what was answered.
 func (s *sweeper) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() { s.last.Store(time.Now().UnixNano()) }()
+		defer s.touch()
 		next.ServeHTTP(w, r)
 	})
 }
+
+func (s *sweeper) touch() { s.last.Store(time.Now().UnixNano()) }
 
 // run sweeps until ctx ends: every few seconds while there are answers, and after the last one until its connection is closed.
 // What sync.Pool holds takes two collections to go.

@@ -72,7 +72,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Checks: append(h.Checks(), depends...), Identity: who, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Log: log,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },

@@ -63,9 +63,9 @@ type executor struct {
 	roots  []rootField
 }
 
-// rootField is a field of Query or Mutation a method must answer.
+// rootField is a field of Query, Mutation or Subscription a method must answer.
 type rootField struct {
-	root   string // Query, Mutation
+	root   string // Query, Mutation, Subscription
 	name   string // as in the SDL
 	method string
 	args   []string // Go types
@@ -171,7 +171,7 @@ func (x *executor) opaque(data *codegen.Data) {
 
 func (x *executor) collectRoots(data *codegen.Data) []rootField {
 	var roots []rootField
-	for _, o := range []*codegen.Object{data.QueryRoot, data.MutationRoot} {
+	for _, o := range []*codegen.Object{data.QueryRoot, data.MutationRoot, data.SubscriptionRoot} {
 		if o == nil {
 			continue
 		}
@@ -196,8 +196,11 @@ func (x *executor) collectRoots(data *codegen.Data) []rootField {
 }
 
 func (x *executor) customFields(root string) map[string]bool {
-	ops := x.schema.Queries
-	if root == "Mutation" {
+	var ops []*ir.Operation
+	switch root {
+	case "Query":
+		ops = x.schema.Queries
+	case "Mutation":
 		ops = x.schema.Mutations
 	}
 	out := map[string]bool{}

@@ -19,14 +19,14 @@ const (
 func objectNames(s *ir.Schema) []string {
 	names := []string{"PageInfo", "Me"}
 	if s.Enum(purposeEnum) != nil {
-		names = append(names, "ConsentState", "ConsentPayload")
+		names = append(names, "ConsentState", "ConsentPayload", "ConsentChange")
 	}
 	names = append(names, searchObjects(len(search.Types(s)))...)
 	for _, t := range s.Types {
 		names = append(names, t.Name)
 		if t.Entity {
 			names = append(names, api.Connection(t), api.Edge(t),
-				api.CreatePayload(t), api.UpdatePayload(t), api.DeletePayload(t), api.Aggregate(t))
+				api.CreatePayload(t), api.UpdatePayload(t), api.DeletePayload(t), api.Change(t), api.Aggregate(t))
 			if slices.ContainsFunc(t.Fields, api.Groupable) {
 				names = append(names, api.AggregateKey(t))
 			}

@@ -12,6 +12,9 @@ import (
 
 const resolversPath = "graph/resolvers_gen.go"
 
+// subscriptionRoot is the root whose fields answer with a channel.
+const subscriptionRoot = "Subscription"
+
 // resolvers writes the root methods. They are thin on purpose: what a field means is decided by the engines from the
 // request itself, the same for every type.
 func (x *executor) resolvers() (File, error) {
@@ -21,7 +24,7 @@ func (x *executor) resolvers() (File, error) {
 	for _, r := range x.roots {
 		has[r.root] = true
 	}
-	for _, root := range []string{"Query", "Mutation"} {
+	for _, root := range []string{"Query", "Mutation", subscriptionRoot} {
 		if !has[root] {
 			continue
 		}
@@ -42,6 +45,8 @@ func (x *executor) resolvers() (File, error) {
 			engine = "r.Writes"
 		}
 		switch {
+		case r.root == subscriptionRoot:
+			w.line("return once[model.%s](r.Reads.ResolveChange(ctx))", r.elem)
 		case r.list && !r.iface:
 			w.line("return several[model.%s](%s.ResolveList(ctx))", r.elem, engine)
 		case r.list:
@@ -93,6 +98,22 @@ func many[I any](os []read.Object, err error) ([]I, error) {
 	}
 	return out, nil
 }`)
+	if has[subscriptionRoot] {
+		w.line(`
+// once is a stream of one answer, or of none where there is nothing to tell: each event is an operation of its own.
+func once[T ~struct{ read.Object }](o read.Object, err error) (<-chan *T, error) {
+	t, err := one[T](o, err)
+	if err != nil {
+		return nil, err
+	}
+	c := make(chan *T, 1)
+	if t != nil {
+		c <- t
+	}
+	close(c)
+	return c, nil
+}`)
+	}
 	return w.file(resolversPath)
 }
 
@@ -108,7 +129,11 @@ func (r rootField) signature(named bool) string {
 		}
 		args = append(args, name+" "+a)
 	}
-	return fmt.Sprintf("%s(%s) (%s, error)", r.method, strings.Join(args, ", "), r.result)
+	result := r.result
+	if r.root == subscriptionRoot {
+		result = "<-chan " + result
+	}
+	return fmt.Sprintf("%s(%s) (%s, error)", r.method, strings.Join(args, ", "), result)
 }
 
 // missing lists the methods for the user's own root fields that no file of package graph has yet.

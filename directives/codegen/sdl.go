@@ -46,6 +46,7 @@ func API(s *ir.Schema) File {
 			w.aggregate(t)
 			w.inputs(t)
 			w.payloads(t)
+			w.change(t)
 		}
 	}
 	w.filterTypes()
@@ -54,6 +55,7 @@ func API(s *ir.Schema) File {
 	w.search()
 	w.query()
 	w.mutation()
+	w.subscription()
 	return File{Path: apiPath, Data: []byte(strings.TrimRight(w.String(), "\n") + "\n")}
 }
 
@@ -441,6 +443,18 @@ func (w *sdl) payloads(t *ir.Type) {
 	w.line("")
 }
 
+// change is what a subscription tells of a row.
+func (w *sdl) change(t *ir.Type) {
+	w.line(`"What became of one of the %s, as the viewer sees it."`, t.Plural)
+	w.line("type %s {", api.Change(t))
+	w.line("  kind: ChangeKind!")
+	w.line("  id: ID!")
+	w.line(`  "The record as the viewer may see it now; null once it is not there for them."`)
+	w.line("  node: %s", t.Name)
+	w.line("}")
+	w.line("")
+}
+
 func (w *sdl) me() {
 	w.line(`"Who is asking."`)
 	w.line("type Me {")
@@ -547,6 +561,40 @@ func (w *sdl) mutation() {
 		w.line("  %s(id: ID!): %s!", api.DeleteField(t), api.DeletePayload(t))
 	}
 	w.operations(s.Mutations)
+	w.line("}")
+	w.line("")
+}
+
+// subscription offers to tell what changes. Each event is a new read, so nothing of it is decided here.
+func (w *sdl) subscription() {
+	consent := w.schema.Enum(purposeEnum) != nil
+	if len(w.schema.Entities()) == 0 && !consent {
+		return
+	}
+	w.line(`"What happened to a record, from where the viewer stands: coming into sight is being created, going out of sight is being deleted."
+enum ChangeKind {
+  CREATED
+  UPDATED
+  DELETED
+}
+`)
+	if consent {
+		w.line(`"What a person consents and objects to, after something of it changed."
+type ConsentChange {
+  "Where they stand towards each purpose now."
+  consents: [ConsentState!]!
+}
+`)
+	}
+	w.line("type Subscription {")
+	if consent {
+		w.line(`  "Tells when a person gives or withdraws consent: the viewer, or whom one of their records names to those who may record it."`)
+		w.line("  consentChanged(subject: ID): ConsentChange!")
+	}
+	for _, t := range w.schema.Entities() {
+		w.line(`  "Tells of %s as they change for the viewer: of the ones named, or of all. Changes of what the viewer does not see are not told."`, t.Plural)
+		w.line(`  %s("One record." id: ID, "These records, 100 at most." ids: [ID!]): %s!`, api.ChangedField(t), api.Change(t))
+	}
 	w.line("}")
 	w.line("")
 }

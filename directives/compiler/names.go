@@ -64,7 +64,7 @@ var objectName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 // reservedTypes are API types that exist in every schema.
 var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "GiveConsentInput", "WithdrawConsentInput", "ConsentPayload",
 	"OrderDirection", "IDFilter", "StringFilter", "StringExactFilter", "IntFilter", "FloatFilter", "BooleanFilter", "DecimalFilter",
-	"DateFilter", "DateTimeFilter", "CalendarUnit", "SearchConnection", "SearchEdge", "SearchResult", "SearchType"}
+	"DateFilter", "DateTimeFilter", "CalendarUnit", "SearchConnection", "SearchEdge", "SearchResult", "SearchType", "ChangeKind", "ConsentChange", "Consent"}
 
 // reservedOperations are root fields that exist in every schema.
 var reservedOperations = map[string][]string{
@@ -82,7 +82,7 @@ var reservedModels = strings.Fields(`aggregatefunc as asc client config count de
 // generatedTypes are the API types made for an entity.
 func generatedTypes(typ string) []string {
 	return []string{typ + "Connection", typ + "Edge", typ + "Where", typ + "Order", typ + "OrderField", "Create" + typ + "Input", "Update" + typ + "Input",
-		"Create" + typ + "Payload", "Update" + typ + "Payload", "Delete" + typ + "Payload", typ + "Aggregate", typ + "AggregateGroup",
+		"Create" + typ + "Payload", "Update" + typ + "Payload", "Delete" + typ + "Payload", typ + "Change", typ + "Aggregate", typ + "AggregateGroup",
 		typ + "AggregateSum", typ + "AggregateAvg", typ + "AggregateMin", typ + "AggregateMax"}
 }
 

@@ -86,6 +86,17 @@ func (o *AccountAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) er
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// AccountChange is an encoded AccountChange.
+type AccountChange struct{ read.Object }
+
+func (o AccountChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *AccountChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // AccountConnection is an encoded AccountConnection.
 type AccountConnection struct{ read.Object }
 
@@ -182,6 +193,17 @@ func (o ActivityAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer
 }
 
 func (o *ActivityAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ActivityChange is an encoded ActivityChange.
+type ActivityChange struct{ read.Object }
+
+func (o ActivityChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ActivityChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -284,6 +306,17 @@ func (o *CampaignAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) e
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// CampaignChange is an encoded CampaignChange.
+type CampaignChange struct{ read.Object }
+
+func (o CampaignChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // CampaignConnection is an encoded CampaignConnection.
 type CampaignConnection struct{ read.Object }
 
@@ -361,6 +394,17 @@ func (o *CampaignMemberAggregateMin) UnmarshalGQLContext(ctx context.Context, v 
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// CampaignMemberChange is an encoded CampaignMemberChange.
+type CampaignMemberChange struct{ read.Object }
+
+func (o CampaignMemberChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *CampaignMemberChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // CampaignMemberConnection is an encoded CampaignMemberConnection.
 type CampaignMemberConnection struct{ read.Object }
 
@@ -380,6 +424,17 @@ func (o CampaignMemberEdge) MarshalGQLContext(ctx context.Context, w io.Writer) 
 }
 
 func (o *CampaignMemberEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ConsentChange is an encoded ConsentChange.
+type ConsentChange struct{ read.Object }
+
+func (o ConsentChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ConsentChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -479,6 +534,17 @@ func (o ContactAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer)
 }
 
 func (o *ContactAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ContactChange is an encoded ContactChange.
+type ContactChange struct{ read.Object }
+
+func (o ContactChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ContactChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -724,6 +790,17 @@ func (o *DealAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// DealChange is an encoded DealChange.
+type DealChange struct{ read.Object }
+
+func (o DealChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *DealChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // DealConnection is an encoded DealConnection.
 type DealConnection struct{ read.Object }
 
@@ -944,6 +1021,17 @@ func (o *LeadAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// LeadChange is an encoded LeadChange.
+type LeadChange struct{ read.Object }
+
+func (o LeadChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *LeadChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // LeadConnection is an encoded LeadConnection.
 type LeadConnection struct{ read.Object }
 
@@ -1029,6 +1117,17 @@ func (o NoteAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) er
 }
 
 func (o *NoteAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// NoteChange is an encoded NoteChange.
+type NoteChange struct{ read.Object }
+
+func (o NoteChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoteChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -1142,6 +1241,17 @@ func (o *ProductAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) er
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// ProductChange is an encoded ProductChange.
+type ProductChange struct{ read.Object }
+
+func (o ProductChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ProductChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // ProductConnection is an encoded ProductConnection.
 type ProductConnection struct{ read.Object }
 
@@ -1241,6 +1351,17 @@ func (o *TaskAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// TaskChange is an encoded TaskChange.
+type TaskChange struct{ read.Object }
+
+func (o TaskChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TaskChange) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // TaskConnection is an encoded TaskConnection.
 type TaskConnection struct{ read.Object }
 
@@ -1315,6 +1436,17 @@ func (o TeamAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) er
 }
 
 func (o *TeamAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TeamChange is an encoded TeamChange.
+type TeamChange struct{ read.Object }
+
+func (o TeamChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TeamChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -1414,6 +1546,17 @@ func (o TicketAggregateSum) MarshalGQLContext(ctx context.Context, w io.Writer) 
 }
 
 func (o *TicketAggregateSum) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// TicketChange is an encoded TicketChange.
+type TicketChange struct{ read.Object }
+
+func (o TicketChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *TicketChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
@@ -1634,6 +1777,17 @@ func (o UserAggregateMin) MarshalGQLContext(ctx context.Context, w io.Writer) er
 }
 
 func (o *UserAggregateMin) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// UserChange is an encoded UserChange.
+type UserChange struct{ read.Object }
+
+func (o UserChange) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UserChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 

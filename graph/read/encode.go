@@ -21,6 +21,9 @@ type encoder struct {
 	err error
 	// cursors holds the cursor of each row that has one: in one answer a row has one cursor.
 	cursors map[*cell]string
+	// own collects what Mark is made from, of the row and of the rows its keys lead to: as deep as near says.
+	own  *[]byte
+	near int
 }
 
 func (e *encoder) fail(err error) {
@@ -39,6 +42,7 @@ func (e *encoder) object(o *object, row []cell, res *results) {
 			e.buf = append(e.buf, ',')
 		}
 		e.buf = append(e.buf, it.key...)
+		start := len(e.buf)
 		switch it.kind {
 		case itemTypename:
 			e.buf = append(e.buf, '"')
@@ -51,16 +55,40 @@ func (e *encoder) object(o *object, row []cell, res *results) {
 		case itemComputed:
 			e.computed(o, it, row, state)
 		case itemObject:
-			if it.child == nil || row[it.child.id].null() {
-				e.buf = append(e.buf, "null"...)
-			} else {
-				e.object(it.child, row, res)
-			}
+			e.edge(it, row, res)
 		case itemConnection:
 			e.connection(it.conn, row[it.conn.owner.id].key(), res.below[it.conn])
 		}
+		if e.own != nil && (it.kind == itemCell || it.kind == itemComputed) {
+			*e.own = append(append(*e.own, it.key...), e.buf[start:]...)
+		}
 	}
 	e.buf = append(e.buf, '}')
+}
+
+// edge writes the row at the other end of a key.
+func (e *encoder) edge(it *item, row []cell, res *results) {
+	there := it.child != nil && !row[it.child.id].null()
+	own := e.own
+	defer func() { e.own = own }()
+	switch {
+	case own == nil:
+	case e.near == 0:
+		e.own = nil
+	default:
+		e.near--
+		defer func() { e.near++ }()
+		*own = append(*own, it.key...)
+		if there {
+			*own = append(*own, row[it.child.id].key()...)
+		}
+		*own = append(*own, ';')
+	}
+	if !there {
+		e.buf = append(e.buf, "null"...)
+		return
+	}
+	e.object(it.child, row, res)
 }
 
 func (e *encoder) id(o *object, row []cell) {
@@ -186,6 +214,9 @@ func (e *encoder) connection(c *connection, parent string, res *results) {
 	if res == nil {
 		res = newResults()
 	}
+	own := e.own
+	e.own = nil
+	defer func() { e.own = own }()
 	p := res.pages[parent]
 	if p == nil {
 		p = &page{after: c.after != ""}

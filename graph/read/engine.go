@@ -78,10 +78,12 @@ type Engine struct {
 	consentBits policy.State
 	satisfies   map[*ir.Type][]string
 	roots       map[string]root
+	changes     map[string]*ir.Type // by root field of Subscription
 	plans       *lru.Cache[planKey, *plan]
 	shapes      *lru.Cache[shapeKey, []string]
 	sealedNames map[string]bool
 	shapeKey    [32]byte // keys the hash of shape
+	markKey     [32]byte // keys Mark
 }
 
 // root is what a root field of Query asks for.
@@ -106,7 +108,7 @@ const (
 func New(c Config) (*Engine, error) {
 	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
 		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
-		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, roots: map[string]root{
+		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, changes: map[string]*ir.Type{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
 	e.disclosed.schema, e.disclosed.told = c.Schema.Hash, c.Told
 	if c.Told == nil {
@@ -129,14 +131,17 @@ func New(c Config) (*Engine, error) {
 	if c.Plans == 0 {
 		c.Plans = 1024
 	}
-	if _, err := rand.Read(e.shapeKey[:]); err != nil {
-		return nil, fmt.Errorf("read engine: %w", err)
+	for _, key := range [][]byte{e.shapeKey[:], e.markKey[:]} {
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("read engine: %w", err)
+		}
 	}
 	for _, t := range c.Schema.Types {
 		e.satisfies[t] = append([]string{t.Name, "Node", "SearchResult"}, t.Implements...)
 		if t.Entity {
 			e.roots[t.Singular] = root{rootGet, t}
 			e.roots[t.Plural] = root{rootList, t}
+			e.changes[api.ChangedField(t)] = t
 			e.roots[api.AggregateField(t)] = root{rootAggregate, t}
 		}
 	}
@@ -298,6 +303,9 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 		if p := res.pages[""]; p != nil {
 			for _, row := range p.rows {
 				enc := r.encoder()
+				if oc := OccasionFrom(ctx); oc != nil {
+					enc.own, enc.near = &oc.own, 1
+				}
 				enc.object(pl.level.object, row, res)
 				if enc.err != nil {
 					return enc.err

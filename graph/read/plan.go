@@ -530,6 +530,9 @@ func (p *planner) connItems(lv *level, sel ast.SelectionSet, typ, path string, r
 			continue
 		}
 		it.kind = kinds[f.Name]
+		if p.op.Operation.Operation == ast.Subscription && (it.kind == edgeCursor || it.kind == pageStart || it.kind == pageEnd) {
+			p.fail(errLiveCursor)
+		}
 		sub := path + "." + f.Alias
 		switch it.kind {
 		case connNodes, edgeNode:

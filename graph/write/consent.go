@@ -49,6 +49,7 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 		if err != nil {
 			return err
 		}
+		w.Standing(entry.Subject)
 		states, err := e.Ledger.States(ctx, w.Client, w.Tx, entry.Subject)
 		if err != nil {
 			return err

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/ent/seal"
+	"github.com/cloakroom-crm/cloakroom/graph/event"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
@@ -35,6 +37,10 @@ type Store struct {
 	DB      *sql.DB
 	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
 	Keys    *keyring.Keyring
+	// Tell is told what was written once it is committed; nil: nobody is. It must not block, and nothing that goes wrong in it
+	// can make a write fail that is done.
+	Tell  func(context.Context, []event.Event)
+	Reach *Reach // with Tell
 }
 
 // Writing is one transaction: what Ent does on Client with Context is in it, and is sealed.
@@ -43,6 +49,8 @@ type Writing struct {
 	Tx     *sql.Tx
 	Client *ent.Client
 	Keeper *keyring.Keeper
+
+	changes *changes
 }
 
 // Within runs fn in one transaction: committed when fn succeeds, rolled back whole when it fails or panics.
@@ -59,6 +67,10 @@ func (s Store) Within(ctx context.Context, fn func(w Writing) error) (err error)
 	keeper := s.Keys.On(tx)
 	defer keeper.Close()
 	w := Writing{Context: seal.WithKeeper(ctx, keeper), Tx: tx, Client: clientOn(tx, s.Dialect), Keeper: keeper}
+	if s.Tell != nil {
+		w.changes = &changes{reach: s.Reach}
+		w.Client.Use(w.changes.hook)
+	}
 	if err := fn(w); err != nil {
 		return err
 	}
@@ -67,6 +79,11 @@ func (s Store) Within(ctx context.Context, fn func(w Writing) error) (err error)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit write: %w", err)
+	}
+	if w.changes != nil {
+		if events := w.changes.events(time.Now().UTC()); len(events) > 0 {
+			s.Tell(ctx, events)
+		}
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ func CreatePayload(t *ir.Type) string { return "Create" + t.Name + "Payload" }
 func UpdatePayload(t *ir.Type) string { return "Update" + t.Name + "Payload" }
 func DeletePayload(t *ir.Type) string { return "Delete" + t.Name + "Payload" }
 
+// ChangedField is the subscription that tells of rows of t, Change what it tells.
+func ChangedField(t *ir.Type) string { return t.Singular + "Changed" }
+func Change(t *ir.Type) string       { return t.Name + "Change" }
+
 // InputName is the name under which inputs take f: a column's own, a key's with `Id` at the end.
 func InputName(f *ir.Field) string {
 	if f.Kind == ir.ToOne {
