@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnknownSession says that Kratos has neither an identity nor a session of the id.
-var ErrUnknownSession = errors.New("Kratos has no identity and no session of this id") //nolint:staticcheck // a name begins it
+var ErrUnknownSession = errors.New("Kratos has no identity and no session of this id")
 
 // EndSessions ends all sessions of an identity in Kratos, or one session, by the admin API at url. Whoever remembers them has to
 // be told afterwards: graph.TopicRevoked.

@@ -423,7 +423,7 @@ func (s *site) dial(headers http.Header, protocols ...string) (*socket, *http.Re
 
 func (s *site) socket(token string) *socket {
 	s.t.Helper()
-	ws, _, err := s.dial(nil, "graphql-transport-ws")
+	ws, _, err := s.dial(nil, "graphql-transport-ws") //nolint:bodyclose // of a WebSocket there is none
 	if err != nil {
 		s.t.Fatal(err)
 	}
