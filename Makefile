@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test web pages generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos node
+.PHONY: help run test web pages generate build gate mutants race bench bench-flat bench-micro load lint fmt vet check unit services postgres redis kratos node up down
 
 OPEN ?=
 
@@ -50,6 +50,14 @@ run: web ## build, load the demo data, say whom to be, and serve; OPEN=1 opens t
 	@bin/cloakroom dev welcome --data $(DATA) --listen $(LISTEN) --demo $(DEMO_ATTRS)
 	@echo
 	@exec bin/cloakroom serve --data $(DATA) --listen $(LISTEN) --demo
+
+up: services web ## start PostgreSQL, Redis, Kratos and the gateway, with people who can sign in, and say how
+	@$(MAKE) --no-print-directory build
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/up ./e2e/cmd/up
+	@exec $(TOOLS)/up
+
+down: ## end what make up started
+	@if [ -x $(TOOLS)/up ]; then $(TOOLS)/up -down; fi
 
 test: $(LINT) services pages vet lint check unit ## everything a change must pass; what .ci/run calls
 

@@ -93,6 +93,9 @@ func (s *Server) open(binary string, o Options) error {
 	if o.Admin != 0 {
 		ports[1] = o.Admin
 	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
 	s.Public, s.Admin = loopback(ports[0]), loopback(ports[1])
 	if o.Outside == "" {
 		o.Outside = s.Public
