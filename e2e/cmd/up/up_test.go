@@ -43,7 +43,7 @@ func TestWhatIsPrintedWorks(t *testing.T) {
 	}
 	if os.Geteuid() == 0 { // PostgreSQL runs as somebody else, who has to get in
 		for d := filepath.Dir(dir); strings.HasPrefix(d, os.TempDir()) && d != os.TempDir(); d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // nothing of anybody's lies here
+			if err := os.Chmod(d, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -53,7 +53,9 @@ func TestWhatIsPrintedWorks(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var out output
 		ended := make(chan error, 1)
-		go func() { ended <- run(ctx, []string{"-dir", dir, "-binary", binary, "-free-ports", "-replicas", "2"}, &out) }()
+		go func() {
+			ended <- run(ctx, []string{"-dir", dir, "-binary", binary, "-free-ports", "-replicas", "2"}, &out)
+		}()
 		for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(out.String(), "Ctrl-C"); time.Sleep(50 * time.Millisecond) {
 			select {
 			case err := <-ended:
