@@ -17,15 +17,16 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 )
 
-// answer is the one way in: whatever the door, POST, GET, a subscription's event or a call in process, an operation meets the
+// respond is the one way in: whatever the door, POST, GET, a subscription's event or a call in process, an operation meets the
 // same bounds, in this order: what is cheap to know (may this be said at all, how long is it, how large), then whether the
 // sender has so much left, then what costs (validation), then who asks and why. Work ends with ctx, which is done as soon as
 // the sender has left.
-func (g *Gateway) answer(ctx context.Context, r *request) *graphql.Response {
+func (g *Gateway) respond(ctx context.Context, r *request) *graphql.Response {
 	if g.keys.Held() != nil {
 		return refused(read.CodeUnavailable, "erasures are being carried out again on restored data: try again later")
 	}
 	o, refusal := g.admit(ctx, r)
+	r.operation = o
 	if refusal != nil {
 		if tooOften := g.spend(ctx, nil, nil, 1); tooOften != nil { // to refuse was work, too
 			return tooOften

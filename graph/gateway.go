@@ -50,8 +50,9 @@ type Config struct {
 	Events    Events  // notices to other replicas, and to our own subscriptions; nil: those alone
 	// Admission keeps more operations from being under way than can be answered in time; nil lets all in.
 	Admission Admission
-	Once      Once // mutations that were carried out; nil: an Idempotency-Key is refused
-	Told      Told // what viewers were told in aggregates; nil: kept in this process
+	Once      Once     // mutations that were carried out; nil: an Idempotency-Key is refused
+	Told      Told     // what viewers were told in aggregates; nil: kept in this process
+	Observer  Observer // sees what operations come to; nil: nobody looks
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
@@ -84,6 +85,7 @@ type Gateway struct {
 	events    Events
 	prices    prices
 	admission Admission
+	observer  Observer
 	documents Documents
 	mode      DocumentMode
 	rules     *rules.Rules
@@ -107,7 +109,7 @@ func New(c Config) (*Gateway, error) {
 		c.Log = slog.Default()
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
-		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
+		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, observer: c.Observer, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
 		signIn: c.SignIn}
 	if g.events == nil {
 		g.events = newLocal()
@@ -180,10 +182,10 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 	if !ok {
 		return refuse(read.Fail(read.CodeUnauthenticated, "no principal: send a bearer token"))
 	}
-	purpose := ""
+	purpose, a := "", asked(ctx)
 	if d := op.Operation.Directives.ForName("for"); d != nil {
 		purpose, _ = d.ArgumentMap(op.Variables)["purpose"].(string)
-	} else if a := asked(ctx); a != nil {
+	} else if a != nil {
 		purpose = a.purpose
 	}
 	req, err := policy.NewRequest(g.schema, p, purpose)
@@ -192,6 +194,9 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 		return refuse(read.Fail(read.CodePurposeRequired, err.Error()))
 	case err != nil:
 		return refuse(read.Fail(read.CodeForbidden, err.Error()))
+	}
+	if a != nil {
+		a.why = req.Purpose
 	}
 	now := g.now().UTC().Truncate(time.Microsecond)
 	return next(read.WithSession(ctx, &read.Session{Principal: p, Request: req.Assured(p, now), Now: now}))

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
 // request is what somebody asks: a text, or the id of a registered one.
@@ -27,7 +29,9 @@ type request struct {
 	registered bool   // query is the text of a registered document
 	purpose    string // that the document was registered for
 	doc        *ast.QueryDocument
-	onceKey    string // of Idempotency-Key
+	operation  operation   // as far as it was understood
+	why        *ir.Purpose // once it is settled
+	onceKey    string      // of Idempotency-Key
 }
 
 // errMalformed is all that is said of a request that is none. It repeats nothing: whoever sends half a request by mistake has

@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/cloakroom-crm/cloakroom/server/journal"
+	"github.com/cloakroom-crm/cloakroom/server/telemetry"
 )
 
 // NewLogger makes the process's logger. The configuration must be valid.
@@ -24,20 +25,23 @@ func NewLogger(w io.Writer, c Config) *slog.Logger {
 	return slog.New(journal.Handler(slog.NewTextHandler(w, o)))
 }
 
-// access logs one line per request. It names the route and not the path: a path nobody declared is text of the sender's.
-func access(log *slog.Logger) func(http.Handler) http.Handler {
+// access logs one line per request, and counts it. It names the route and not the path: a path nobody declared is text of the sender's.
+func access(log *slog.Logger, counts *telemetry.Telemetry) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
+			answered := counts.Request()
 			ctx, id := journal.NewRequest(r.Context())
 			r = r.WithContext(ctx)
 			w.Header().Set(requestHeader, id) // so that whoever complains can say what about
 			seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			route := ""
+			defer func() { answered(route, method(r.Method), status(seen.Status())) }() // of one that hangs up, too
 			next.ServeHTTP(seen, r)
 			level := slog.LevelInfo
-			route := chi.RouteContext(r.Context()).RoutePattern()
+			route = chi.RouteContext(r.Context()).RoutePattern()
 			switch {
-			case route == "/healthz" || route == "/readyz":
+			case route == "/healthz" || route == "/readyz" || route == "/metrics":
 				level = slog.LevelDebug // asked every few seconds by machines
 			case strings.HasPrefix(route, "/graphiql/assets/"):
 				level = slog.LevelDebug // dozens for one page

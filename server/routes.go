@@ -14,9 +14,12 @@ import (
 // a server depends on and how busy it is are nobody else's business.
 func (s *Server) adminRoutes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(access(s.log), recovered(s.log), headers(false))
+	r.Use(access(s.log, nil), recovered(s.log), headers(false))
 	r.Get("/healthz", alive)
 	r.Get("/readyz", s.readiness)
+	if s.telemetry != nil {
+		r.Method(http.MethodGet, "/metrics", s.telemetry)
+	}
 	return r
 }
 
@@ -27,7 +30,7 @@ func (s *Server) Handler() http.Handler { return s.routes() }
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
 	site := pages{s.config.PublicURL, s.config.Origins}
-	r.Use(access(s.log), recovered(s.log), headers(strings.HasPrefix(s.config.PublicURL, "https://")))
+	r.Use(access(s.log, s.telemetry), recovered(s.log), headers(strings.HasPrefix(s.config.PublicURL, "https://")))
 	if s.config.Identity == "dev" {
 		r.Use(identity.Loopback)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/live"
+	"github.com/cloakroom-crm/cloakroom/server/telemetry"
 	"github.com/cloakroom-crm/cloakroom/web"
 )
 
@@ -30,6 +31,7 @@ type Parts struct {
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
 	Desk      Desk                   // what the page for trying operations offers
+	Telemetry *telemetry.Telemetry   // nil: nothing is counted
 	Log       *slog.Logger
 }
 
@@ -43,6 +45,7 @@ type Server struct {
 	sample    Sample
 	desk      Desk
 	files     fs.FS // of the pages
+	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 	leaving   leaving
 	sweeper   sweeper
@@ -51,8 +54,9 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	s := &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
+	p.Telemetry.Add(telemetry.Sources{States: s.health.States})
 	if p.Live != nil {
 		c := live.Config{Gateway: p.Live, Identity: p.Identity, KnownRole: p.KnownRole, Events: p.Events, Told: s.sweeper.touch, Leaving: s.Draining(),
 			Body: c.Limits.Body, Timeout: c.Timeout, Log: p.Log}
@@ -60,6 +64,7 @@ func New(c Config, p Parts) *Server {
 			p.Streams(&c)
 		}
 		s.live = live.New(c)
+		p.Telemetry.Add(telemetry.Sources{Connections: s.live.Connections})
 	}
 	return s
 }

@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/server"
 	checks "github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
+	"github.com/cloakroom-crm/cloakroom/server/telemetry"
 )
 
 func newServe() *cobra.Command {
@@ -20,7 +22,7 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "serve the API",
 		Long: `Serve the API: POST /graphql, GET /healthz, and a page at / that says what to do next. On an address of its own, --admin, it
-answers GET /healthz and GET /readyz to whoever operates it.
+answers GET /healthz, GET /readyz and GET /metrics to whoever operates it.
 
 Every setting is also an environment variable (--limits.body is CLOAKROOM_LIMITS_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
 of the file given by --config. Flags win over the environment, the environment over the file. Logs go to standard error; the
@@ -46,7 +48,8 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
-	o.Hold, o.Gateway = true, config.Gateway
+	counts := telemetry.New(telemetry.Config{Version: version, Commit: commit, Schema: ent.SchemaHash, Log: log})
+	o.Hold, o.Gateway, o.Observer = true, config.Gateway, counts
 	o.Redis = config.Redis
 	o.Rates = shared.Rates{PerMinute: config.Limits.Rate, Burst: config.Limits.BurstPoints(), Roles: config.Limits.Roles}
 	h, err := house.Open(c.Context(), o)
@@ -54,6 +57,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
+	counts.Add(telemetry.Sources{Admission: h.Gate, Subscriptions: h.Gateway.Streams, Pools: h.Pools()})
 	if config.Demo {
 		if err := h.Demo(c.Context()); err != nil {
 			return err
@@ -72,7 +76,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Telemetry: counts, Log: log,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },

@@ -74,6 +74,16 @@ func (s *Store) name() string {
 	return s.Dialect
 }
 
+// Stats are the figures of the pool, in the form of database/sql whatever is behind it.
+func (s *Store) Stats() sql.DBStats {
+	if s.Pool == nil {
+		return s.DB.Stats()
+	}
+	p := s.Pool.Stat() // database/sql only borrows from it
+	return sql.DBStats{MaxOpenConnections: int(p.MaxConns()), OpenConnections: int(p.TotalConns()), InUse: int(p.AcquiredConns()), Idle: int(p.IdleConns()),
+		WaitCount: p.EmptyAcquireCount(), WaitDuration: p.EmptyAcquireWaitTime()}
+}
+
 // Close closes the pool.
 func (s *Store) Close() error {
 	err := s.DB.Close()

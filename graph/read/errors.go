@@ -3,6 +3,7 @@ package read
 import (
 	"errors"
 
+	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -32,6 +33,13 @@ const (
 	CodeUnavailable         = "UNAVAILABLE"
 	CodeInternal            = "INTERNAL"
 )
+
+// Codes are all of them, and those of the parser and the validator.
+func Codes() []string {
+	return []string{CodeUnauthenticated, CodeForbidden, CodePurposeRequired, CodeStepUpRequired, CodeNotFound, CodeBadInput, CodeFieldNotQueryable, CodeFieldNotWritable,
+		CodeConsentRequired, CodeCostExceeded, CodeBadCursor, CodePageTooLarge, CodeAggregateBudget, CodeConflict, CodeUntrusted, CodeNoDocument, CodeIdempotencyMismatch,
+		CodeRateLimited, CodeUnavailable, CodeInternal, errcode.ParseFailed, errcode.ValidationFailed}
+}
 
 // Error is an error a client may see: a stable code and a text without any value of a record.
 type Error struct {

@@ -28,6 +28,8 @@ type Gate struct {
 	config Config
 	places queue
 	costly queue // those of the places that are not kept for cheap operations
+
+	running, refused atomic.Int64
 }
 
 // New returns a Gate.
@@ -53,11 +55,22 @@ func New(c Config) *Gate {
 // Enter waits for a place for an operation of the cost, in points. The place is the caller's until leave is called. The
 // error is ErrFull, or ctx's own when that ended.
 func (g *Gate) Enter(ctx context.Context, cost int64) (leave func(), err error) {
+	leave, err = g.enter(ctx, cost)
+	switch {
+	case err == nil:
+		g.running.Add(1)
+	case errors.Is(err, ErrFull):
+		g.refused.Add(1)
+	}
+	return leave, err
+}
+
+func (g *Gate) enter(ctx context.Context, cost int64) (leave func(), err error) {
 	if cost <= g.config.Cheap {
 		if err := g.places.wait(ctx, g.config); err != nil {
 			return nil, err
 		}
-		return func() { g.places.places.Release(1) }, nil
+		return func() { g.leave(false) }, nil
 	}
 	// The place among the costly ones comes first: one that waits for it must not stand in the way of a cheap one.
 	if err := g.costly.wait(ctx, g.config); err != nil {
@@ -67,11 +80,22 @@ func (g *Gate) Enter(ctx context.Context, cost int64) (leave func(), err error) 
 		g.costly.places.Release(1)
 		return nil, err
 	}
-	return func() {
-		g.places.places.Release(1)
-		g.costly.places.Release(1)
-	}, nil
+	return func() { g.leave(true) }, nil
 }
+
+func (g *Gate) leave(costly bool) {
+	g.running.Add(-1)
+	g.places.places.Release(1)
+	if costly {
+		g.costly.places.Release(1)
+	}
+}
+
+// Running is how many operations have a place at the moment.
+func (g *Gate) Running() int64 { return g.running.Load() }
+
+// Refused is how many were refused so far, for want of a place.
+func (g *Gate) Refused() int64 { return g.refused.Load() }
 
 // Waiting is how many operations wait at the moment.
 func (g *Gate) Waiting() int64 { return g.places.waiting.Load() + g.costly.waiting.Load() }

@@ -32,6 +32,9 @@ func TestExpensiveOperationsLeaveRoomForCheapOnes(t *testing.T) {
 		if _, err := g.Enter(t.Context(), 1); !errors.Is(err, ErrFull) {
 			t.Fatalf("a fifth one: %v", err)
 		}
+		if g.Running() != 4 || g.Refused() != 2 || g.Waiting() != 0 {
+			t.Errorf("%d run, %d were refused, %d wait", g.Running(), g.Refused(), g.Waiting())
+		}
 	})
 }
 
@@ -45,8 +48,8 @@ func TestWhoWaitsGetsThePlaceThatIsLeft(t *testing.T) {
 		if d := time.Since(start); d != 400*time.Millisecond {
 			t.Errorf("it waited %s", d)
 		}
-		if g.Waiting() != 0 {
-			t.Errorf("%d wait", g.Waiting())
+		if g.Waiting() != 0 || g.Running() != 0 || g.Refused() != 0 {
+			t.Errorf("%d wait, %d run, %d were refused", g.Waiting(), g.Running(), g.Refused())
 		}
 	})
 }
@@ -80,8 +83,8 @@ func TestALongQueueIsHastyAndBounded(t *testing.T) {
 				t.Errorf("number %d in the queue waited %s", i, d)
 			}
 		}
-		if g.Waiting() != 0 {
-			t.Errorf("%d wait", g.Waiting())
+		if g.Waiting() != 0 || g.Running() != 0 || g.Refused() != 0 {
+			t.Errorf("%d wait, %d run, %d were refused", g.Waiting(), g.Running(), g.Refused())
 		}
 	})
 }
@@ -96,8 +99,8 @@ func TestWhoLeavesWaitsNoMore(t *testing.T) {
 		if _, err := g.Enter(ctx, 1); !errors.Is(err, context.Canceled) || time.Since(start) != 10*time.Millisecond {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
-		if g.Waiting() != 0 {
-			t.Errorf("%d wait", g.Waiting())
+		if g.Waiting() != 0 || g.Running() != 0 || g.Refused() != 0 {
+			t.Errorf("%d wait, %d run, %d were refused", g.Waiting(), g.Running(), g.Refused())
 		}
 	})
 }

@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -42,9 +43,10 @@ type Options struct {
 	Log  *slog.Logger
 	// Gateway sets what the gateway needs besides: bounds, and the ports of what replicas share. It may look at the Schema.
 	// Nil: only Do answers.
-	Gateway func(*graph.Config)
-	Redis   string       // URL of what replicas share, see shared.Parse; empty: kept in this process
-	Rates   shared.Rates // how much somebody may ask
+	Gateway  func(*graph.Config)
+	Observer graph.Observer // sees what operations come to; nil: nobody looks
+	Redis    string         // URL of what replicas share, see shared.Parse; empty: kept in this process
+	Rates    shared.Rates   // how much somebody may ask
 }
 
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL
@@ -63,6 +65,7 @@ type House struct {
 	Gateway *graph.Gateway
 	Keyring *keyring.Keyring
 	Shared  *shared.Shared // with other replicas
+	Gate    *admission.Gate
 	store   *store.Store
 	keys    *store.Store
 	ledger  *store.Store
@@ -199,13 +202,14 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
+	h.Gate = admission.New(admission.Config{})
 	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Store: h.store, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
-		Admission: admission.New(admission.Config{})}
+		Admission: h.Gate, Observer: o.Observer}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}
@@ -304,6 +308,11 @@ func (h *House) isNew(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("look into the database: %w", err)
 	}
 	return !migrated, nil
+}
+
+// Pools are the figures of the connections to each database.
+func (h *House) Pools() map[string]func() sql.DBStats {
+	return map[string]func() sql.DBStats{"data": h.store.Stats, "keys": h.keys.Stats, "ledger": h.ledger.Stats}
 }
 
 // Close wipes the keys and closes the databases.
