@@ -8,13 +8,16 @@ import (
 	"io"
 	"net"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // unavailable reports whether err says that the database does not answer at the moment, rather than that something is
 // wrong with what it was asked.
 func unavailable(err error) bool {
-	for _, target := range []error{context.DeadlineExceeded, context.Canceled, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF} {
+	// A transaction is done before its time when its connection broke, or its time was up.
+	for _, target := range []error{context.DeadlineExceeded, context.Canceled, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
+		pgconn.ErrConnClosed, pgx.ErrTxClosed, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, target) {
 			return true
 		}
@@ -30,7 +33,12 @@ func unavailable(err error) bool {
 		case "08", "53", "57", "58": // connection, resources, operator intervention, system error
 			return true
 		}
-		return pg.Code == "40001" || pg.Code == "40P01" // two transactions were in each other's way
+		switch pg.Code {
+		case "40001", "40P01", "55P03", // two transactions were in each other's way
+			"25006", "25P03": // a server that is no primary any more; a transaction that was given up
+			return true
+		}
+		return false
 	}
 	var lite interface{ Code() int } // of modernc.org/sqlite
 	if errors.As(err, &lite) {

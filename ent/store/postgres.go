@@ -28,11 +28,13 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "cloakroom"
 	}
 	// Every statement here takes milliseconds, and compiling one to machine code takes tens: a search looks expensive to the
-	// planner long before it is. No start-up parameter, because poolers in between know only a few.
+	// planner long before it is. And a replica that is cut off within a transaction must not keep its locks for hours: others
+	// may be withdrawing consent. No start-up parameters, because poolers in between know only a few.
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET jit = off")
+		_, err := conn.Exec(ctx, "SET jit = off; SET idle_in_transaction_session_timeout = '1min'")
 		return err
 	}
+	hurry(cfg)
 	cfg.MaxConns = max(cfg.MaxConns, 24)
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

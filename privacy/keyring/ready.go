@@ -3,17 +3,24 @@ package keyring
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
 
+// reachLimit is how long the keys database may say nothing. The key service may take longer.
+const reachLimit = 2 * time.Second
+
 // Ready reports whether keys can be had: ErrUnavailable with the cause if not. It asks the key service only while nothing was
 // had from it yet.
 func (k *Keyring) Ready(ctx context.Context) error {
-	if err := k.keys.PingContext(ctx); err != nil {
+	reach, cancel := context.WithTimeout(ctx, reachLimit)
+	err := k.keys.PingContext(reach)
+	cancel()
+	if err != nil {
 		return unavailable("reach the keys database", err)
 	}
-	_, err := k.blinds.all(ctx)
+	_, err = k.blinds.all(ctx)
 	return err
 }
 

@@ -22,6 +22,7 @@ type care struct {
 // How often Tend looks, and how long a look may take: longer than a key service, so that its own error is the one that is told.
 const (
 	followEvery = 5 * time.Second
+	retryEvery  = time.Second
 	followLimit = 12 * time.Second
 	retryMax    = 30 * time.Second
 	tellEvery   = 5 * time.Second
@@ -77,19 +78,24 @@ func (h *House) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		h.care.withheld.Store(nil)
+		having.tell(ctx, err)
+		var withheld *string
 		if err != nil {
 			why := plainly(err)
-			h.care.withheld.Store(&why)
+			withheld = &why
 		}
-		having.tell(ctx, err)
+		h.care.withheld.Store(withheld)
 		if err == nil { // else it is the same trouble
 			following.tell(ctx, failed)
+		}
+		wait := followEvery
+		if err != nil || failed != nil { // what is there again is not to be missed for long
+			wait = retryEvery
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(followEvery):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/e2e/ory"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -153,6 +154,13 @@ func status(err error) int {
 	return 200
 }
 
+// cause is what the log is told of a refusal.
+func cause(err error) error {
+	var r *Refusal
+	errors.As(err, &r)
+	return r.cause
+}
+
 func TestOneCredentialAndNothingElse(t *testing.T) {
 	f := newFake(t)
 	k := authenticator(t, f.URL)
@@ -283,8 +291,12 @@ func TestAKratosThatIsAwayLetsNobodyIn(t *testing.T) {
 		f.set(answer.status, answer.body)
 		k := authenticator(t, f.URL)
 		_, err := k.Authenticate(request("X-Session-Token", "t"))
-		if status(err) != 503 || strings.Contains(fmt.Sprint(errors.Unwrap(err)), "ada") {
-			t.Errorf("%s: %v, because of %v", name, err, errors.Unwrap(err))
+		if status(err) != 503 || strings.Contains(fmt.Sprint(cause(err)), "ada") {
+			t.Errorf("%s: %v, because of %v", name, err, cause(err))
+		}
+		var told *read.Error // what a stream ends with
+		if !errors.As(err, &told) || told.Code != read.CodeUnavailable {
+			t.Errorf("%s: clients are told %v", name, told)
 		}
 		// It is not remembered as anything.
 		f.set(200, session())

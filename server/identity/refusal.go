@@ -18,8 +18,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Err.Message }
 
-// Unwrap returns what happened, of which clients learn nothing.
-func (r *Refusal) Unwrap() error { return r.cause }
+// Unwrap returns what clients are told, so that streams tell the same as answers, and what happened, of which they learn
+// nothing.
+func (r *Refusal) Unwrap() []error {
+	if r.cause == nil {
+		return []error{r.Err}
+	}
+	return []error{r.Err, r.cause}
+}
 
 // Refusals that carry nothing of a request.
 var (

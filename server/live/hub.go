@@ -202,7 +202,7 @@ func (h *Hub) revoked(n graph.Notice) {
 // gone reports whether an authenticator's error says that somebody is nobody, and not that it cannot tell.
 func gone(err error) bool {
 	var mine *read.Error
-	return !errors.As(err, &mine) || mine.Code == read.CodeUnauthenticated
+	return !errors.As(err, &mine) || mine.Code != read.CodeUnavailable
 }
 
 func (h *Hub) all() []*conn {
