@@ -3,7 +3,6 @@ package stack_test
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,14 +13,8 @@ import (
 
 // TestPeopleSignIn has real people at a real Kratos ask two replicas.
 func TestPeopleSignIn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
 	ory.Need(t)
-	binary := filepath.Join(t.TempDir(), "cloakroom")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/cloakroom-crm/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := program(t)
 	s := stack.Start(t, stack.Options{Binary: binary, Replicas: 2, Identity: "kratos", Settings: map[string]string{"documents": "open", "kratos.cache": "1s"}})
 	kratos := ory.Kratos{Server: s.Kratos}
 	ask := func(on int, who stack.Credential, query string) *stack.Answer {

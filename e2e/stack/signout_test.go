@@ -2,8 +2,6 @@ package stack_test
 
 import (
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,14 +12,8 @@ import (
 
 // TestAnEndedSessionIsOverEverywhereAtOnce has replicas that believe a session for a minute.
 func TestAnEndedSessionIsOverEverywhereAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
 	ory.Need(t)
-	binary := filepath.Join(t.TempDir(), "cloakroom")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/cloakroom-crm/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := program(t)
 	s := stack.Start(t, stack.Options{Binary: binary, Replicas: 2, Identity: "kratos", Settings: map[string]string{"documents": "open", "kratos.cache": "1m"}})
 	kratos := ory.Kratos{Server: s.Kratos}
 	manager := kratos.Create(t, ory.Person{Email: "manager@example.com", Public: map[string]any{"cloakroom": map[string]any{"role": "SALES_MANAGER"}}})

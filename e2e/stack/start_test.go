@@ -3,7 +3,6 @@ package stack_test
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +12,7 @@ import (
 
 // TestReplicasShareOneHouse starts everything there is, writes on one replica and reads on the other.
 func TestReplicasShareOneHouse(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
-	binary := filepath.Join(t.TempDir(), "cloakroom")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/cloakroom-crm/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := program(t)
 	s := stack.Start(t, stack.Options{Binary: binary, Replicas: 2, Identity: "dev", Links: true})
 	manager := s.DevToken(t, "--role", "SALES_MANAGER")
 	ask := func(g *stack.Gateway, query string) *stack.Answer {
