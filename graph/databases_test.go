@@ -21,6 +21,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/importer"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/keyringtest"
@@ -122,7 +123,12 @@ func (w *world) gateway(t testing.TB, s *ir.Schema) *graph.Gateway {
 	}
 	c := graph.Config{Limits: w.limits, Schema: s, Store: w.store, Keys: keys, Keyring: w.keys, MinGroup: w.minGroup, Mode: graph.DocumentsOpen,
 		Now: func() time.Time { return w.now }, NewID: w.newID, Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Trace: func(sql string) { w.mu.Lock(); w.sql = append(w.sql, sql); w.mu.Unlock() }}
+		Trace: func(ctx context.Context, s read.Step) (context.Context, func(error)) {
+			w.mu.Lock()
+			w.sql = append(w.sql, s.SQL...)
+			w.mu.Unlock()
+			return ctx, func(error) {}
+		}}
 	if w.change != nil {
 		w.change(&c)
 	}

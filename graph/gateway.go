@@ -41,7 +41,7 @@ type Config struct {
 	MinGroup int
 	Keyring  *keyring.Keyring // seals and opens what is kept of people
 	SignIn   SignIn           // of STEP_UP_REQUIRED; nil tells no addresses
-	Trace    func(sql string) // sees every statement of the read path, without parameters
+	Trace    read.Trace       // sees the steps of operations; nil: nobody looks
 	// Documents are the trusted ones; nil: there are none. Mode says whether others are answered over HTTP.
 	Documents Documents
 	Mode      DocumentMode
@@ -126,7 +126,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema)},
-		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once})
+		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})

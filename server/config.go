@@ -82,6 +82,7 @@ type Limits struct {
 // OTel says where traces go: nowhere while Endpoint is empty.
 type OTel struct {
 	Endpoint string // OTLP over HTTP
+	Sample   int    // of a hundred requests
 }
 
 // Default is a server for one person on one machine.

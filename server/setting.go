@@ -126,6 +126,8 @@ var settings = []setting{
 		usage: "debug, info, warn or error"},
 	{name: "otel.endpoint", form: webURL(true), field: func(c *Config) any { return &c.OTel.Endpoint },
 		usage: "where traces go, OTLP over HTTP, for example http://collector:4318; empty: nowhere"},
+	{name: "otel.sample", fallback: "100", form: whole(1, 100), field: func(c *Config) any { return &c.OTel.Sample },
+		usage: "of a hundred requests, how many are traced"},
 }
 
 // settingOf finds a setting by the name of a key; file reports that the key names a file with its value.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -37,12 +38,16 @@ func metricsOver(t *testing.T, database string, names int) {
 	if database != "" {
 		args = append(args, "--database", database)
 	}
-	url, log := start(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--demo", "--limits.rate", "100000000"}, args...))
+	in := intruder{values: map[string]string{}}
+	collector := newCollector(t)
+	t.Cleanup(func() { collector.check(t, &in) }) // once the server has ended, and has sent what was left
+	url, log := start(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--demo", "--limits.rate", "100000000", "--otel.endpoint", collector.url}, args...))
 	admin := adminURL(t, log)
-	in := intruder{url: url, values: map[string]string{}}
+	in.url = url
 	out, _ := cloakroom(t, exitDone, append([]string{"dev", "token", "--role", "SALES_REP", "--attr", "region=EMEA"}, args...)...)
 	in.token = strings.TrimSpace(out)
 
+	in.askRegistered(t, args)
 	in.askEverything(t)
 	stream := in.subscribe(t)
 	first, _ := scrape(t, admin)
@@ -86,12 +91,13 @@ func metricsOver(t *testing.T, database string, names int) {
 		`cloakroom_database_connections{database="keys",state="idle"}`:                                                                0,
 		`cloakroom_graphql_request_points{graphql_operation_type="query",role="SALES_REP",purpose="SALES"}`:                           1,
 		`cloakroom_graphql_request_duration_seconds{graphql_operation_type="query",code="OK"}`:                                        float64(names),
-		"cloakroom_admission_refused_total": 0,
-		"cloakroom_admission_running":       0,
-		"cloakroom_admission_waiting":       0,
-		"cloakroom_http_requests_in_flight": 0,
-		"process_resident_memory_bytes":     1,
-		"go_goroutines":                     1,
+		`cloakroom_spans_total{state="sent"}`:                                                                                         500,
+		"cloakroom_admission_refused_total":                                                                                           0,
+		"cloakroom_admission_running":                                                                                                 0,
+		"cloakroom_admission_waiting":                                                                                                 0,
+		"cloakroom_http_requests_in_flight":                                                                                           0,
+		"process_resident_memory_bytes":                                                                                               1,
+		"go_goroutines":                                                                                                               1,
 	} {
 		if got := value(families, name); got < least {
 			t.Errorf("%s is %v, want at least %v", name, got, least)
@@ -106,6 +112,7 @@ func metricsOver(t *testing.T, database string, names int) {
 type intruder struct {
 	url, token string
 	values     map[string]string
+	trace      string // id of a trace
 }
 
 // secret makes up a value, which can also be a name.
@@ -140,8 +147,13 @@ func (in *intruder) askEverything(t *testing.T) {
 	in.post(t, map[string]any{"documentId": id})
 	in.post(t, map[string]any{"query": "{ __typename }", "extensions": map[string]any{in.secret("extension"): in.secret("extension's value")}})
 	in.post(t, map[string]any{in.secret("member"): in.secret("member's value")})
-	for _, header := range []string{"User-Agent", "X-Request-Id", "X-Forwarded-For", "Idempotency-Key", "Referer", "Tracestate", "Baggage", "Cookie"} {
+	for _, header := range []string{"User-Agent", "X-Request-Id", "X-Forwarded-For", "Idempotency-Key", "Referer", "Traceparent", "Tracestate", "Baggage", "Cookie"} {
 		v := in.secret(header)
+		if header == "Traceparent" { // random digits, which the scan is not for
+			delete(in.values, fmt.Sprintf("%s/%d", header, len(in.values)-1))
+			v = "00-" + strings.ReplaceAll(uuid.NewString(), "-", "") + "-00f067aa0ba902b7-01"
+			in.trace = v[3:35]
+		}
 		if header == "Cookie" || header == "Tracestate" || header == "Baggage" {
 			v = "a=" + v
 		}
@@ -312,7 +324,7 @@ func onlyKnownLabels(t *testing.T, families map[string]*dto.MetricFamily) {
 		"http_route":             {"/", "/graphql", "/healthz", "(none)"},
 		"http_request_method":    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "(other)"},
 		"dependency":             {"database", "erasures", "keys"},
-		"state":                  {"up", "degraded", "down", "unknown", "used", "idle"},
+		"state":                  {"up", "degraded", "down", "unknown", "used", "idle", "sent", "lost"},
 		"database":               {"data", "keys", "ledger"},
 		"schema":                 {ent.SchemaHash},
 		"commit":                 {commit},

@@ -48,8 +48,12 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
 	o := optionsOf(config, log)
-	counts := telemetry.New(telemetry.Config{Version: version, Commit: commit, Schema: ent.SchemaHash, Log: log})
-	o.Hold, o.Gateway, o.Observer = true, config.Gateway, counts
+	t, err := telemetry.New(telemetry.Config{Version: version, Commit: commit, Schema: ent.SchemaHash, Endpoint: config.OTel.Endpoint, Sample: config.OTel.Sample, Log: log})
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	o.Hold, o.Gateway, o.Observer, o.Trace = true, config.Gateway, t, t.Trace()
 	o.Redis = config.Redis
 	o.Rates = shared.Rates{PerMinute: config.Limits.Rate, Burst: config.Limits.BurstPoints(), Roles: config.Limits.Roles}
 	h, err := house.Open(c.Context(), o)
@@ -57,7 +61,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	counts.Add(telemetry.Sources{Admission: h.Gate, Subscriptions: h.Gateway.Streams, Pools: h.Pools()})
+	t.Add(telemetry.Sources{Admission: h.Gate, Subscriptions: h.Gateway.Streams, Pools: h.Pools()})
 	if config.Demo {
 		if err := h.Demo(c.Context()); err != nil {
 			return err
@@ -76,7 +80,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Telemetry: counts, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },

@@ -83,7 +83,7 @@ const (
 // aggregate answers the root field of ctx.
 func (e *Engine) aggregate(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type) ([]Object, error) {
 	path := pathOf(ctx)
-	pl, err := e.planned(s, op, f, t, path, func(p *planner) error { return p.aggregate(t, f, path) })
+	pl, err := e.planned(ctx, s, op, f, t, path, func(p *planner) error { return p.aggregate(t, f, path) })
 	if err != nil {
 		return nil, err
 	}

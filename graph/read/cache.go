@@ -1,6 +1,7 @@
 package read
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
@@ -33,17 +34,19 @@ type shapeKey struct {
 }
 
 // planned returns the cached plan or compiles it.
-func (e *Engine) planned(s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type, path string, compile func(*planner) error) (*plan, error) {
+func (e *Engine) planned(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type, path string, compile func(*planner) error) (*plan, error) {
 	key := planKey{op: op.Operation, field: f.Field, typ: t, path: path, role: s.Request.Role, purpose: s.Request.Purpose, subject: s.Request.Subject,
 		stepUp: s.Request.StepUp, variables: e.shape(op), epoch: e.opener.Epoch()}
 	if pl, ok := e.plans.Get(key); ok {
 		return pl, nil
 	}
+	_, end := e.trace.Begin(ctx, Step{Kind: StepPlan, Type: t})
 	p := &planner{e: e, op: op, req: s.Request, sql: e.sql(), plan: &plan{}, rows: 1}
 	err := compile(p)
 	if p.err != nil {
 		err = p.err
 	}
+	end(err)
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,7 @@ func BenchmarkPlan(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := d.engine.planned(d.session, d.op, d.field, d.typ, "guests", compile); err != nil {
+			if _, err := d.engine.planned(b.Context(), d.session, d.op, d.field, d.typ, "guests", compile); err != nil {
 				b.Fatal(err)
 			}
 		}

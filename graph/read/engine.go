@@ -49,14 +49,14 @@ type Config struct {
 	Dialect  predicate.Dialect
 	Cursors  *Cursors
 	Masker   policy.Masker
-	Opener   Opener           // nil: sealed cells stay closed
-	Consents Consents         // nil: `me { consents }` is empty
-	PageSize int              // rows of a page without `first`; default 25
-	MaxPage  int              // default 1000
-	MinGroup int              // people an aggregate must be about to be told, and by which two must differ; default 10
-	Plans    int              // cached plans; default 1024
-	Trace    func(sql string) // called with each statement, never with its parameters; nil: none
-	Told     Told             // what viewers were told in aggregates; nil: kept in this process
+	Opener   Opener   // nil: sealed cells stay closed
+	Consents Consents // nil: `me { consents }` is empty
+	PageSize int      // rows of a page without `first`; default 25
+	MaxPage  int      // default 1000
+	MinGroup int      // people an aggregate must be about to be told, and by which two must differ; default 10
+	Plans    int      // cached plans; default 1024
+	Trace    Trace    // sees the steps of the work; nil: nobody looks
+	Told     Told     // what viewers were told in aggregates; nil: kept in this process
 }
 
 // Engine answers queries.
@@ -74,7 +74,8 @@ type Engine struct {
 	maxPage     int
 	minGroup    int64
 	disclosed   disclosures
-	trace       func(string)
+	trace       Trace
+	system      string // the database, see Step
 	consentBits policy.State
 	satisfies   map[*ir.Type][]string
 	roots       map[string]root
@@ -119,6 +120,10 @@ func New(c Config) (*Engine, error) {
 	}
 	if e.cursors == nil {
 		return nil, errors.New("read engine: no cursor key")
+	}
+	e.system = "sqlite"
+	if c.Dialect == predicate.Postgres {
+		e.system = "postgresql"
 	}
 	if e.pageSize == 0 {
 		e.pageSize = 25
@@ -290,7 +295,7 @@ func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationConte
 
 // rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer.
 func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, each func(id string, json []byte)) error {
-	pl, err := e.planRows(s, op, f, path, t, len(ids) == 1)
+	pl, err := e.planRows(ctx, s, op, f, path, t, len(ids) == 1)
 	if err != nil {
 		return err
 	}
@@ -319,12 +324,12 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 }
 
 // planRows plans a selection on rows of t by id, or on one row.
-func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, one bool) (*plan, error) {
+func (e *Engine) planRows(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, one bool) (*plan, error) {
 	place := path
 	if one {
 		place += " alone"
 	}
-	return e.planned(s, op, f, t, place, func(p *planner) error {
+	return e.planned(ctx, s, op, f, t, place, func(p *planner) error {
 		lv := p.newLevel(t)
 		p.noteRows(lv.rows, path)
 		if !lv.rows.Allowed {
@@ -346,7 +351,7 @@ func (e *Engine) planRows(s *Session, op *graphql.OperationContext, f graphql.Co
 
 func (e *Engine) list(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type) (Object, error) {
 	path := pathOf(ctx)
-	pl, err := e.planned(s, op, f, t, path, func(p *planner) error {
+	pl, err := e.planned(ctx, s, op, f, t, path, func(p *planner) error {
 		c := p.connection(t, f, path, func(*level) {})
 		c.empty = c.empty || s.Request.LimitedToSubject() && !t.Personal()
 		p.plan.conn = c

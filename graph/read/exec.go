@@ -68,15 +68,14 @@ func (r *run) together(list []asked, last bool) ([][][]cell, error) {
 			args[j] = arg.value(r)
 		}
 		calls[i] = call{a.st.sql, args, a.n, int(a.st.last.Load())}
-		if r.e.trace != nil {
-			r.e.trace(a.st.sql)
-		}
 	}
 	mem := r.mem
 	if mem == nil {
 		mem = new(memory)
 	}
-	out, err := r.db.run(r.ctx, calls, last, mem)
+	ctx, end := r.e.trace.Begin(r.ctx, r.step(list))
+	out, err := r.db.run(ctx, calls, last, mem)
+	end(err)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", list[0].st.level.typ.Name, err)
 	}
@@ -84,6 +83,17 @@ func (r *run) together(list []asked, last bool) ([][][]cell, error) {
 		a.st.last.Store(int64(len(out[i])))
 	}
 	return out, nil
+}
+
+// step is what reading a list of statements is, if anybody looks.
+func (r *run) step(list []asked) Step {
+	s := Step{Kind: StepRead, Type: list[0].st.level.typ, System: r.e.system}
+	if r.e.trace != nil {
+		for _, a := range list {
+			s.SQL = append(s.SQL, a.st.sql)
+		}
+	}
+	return s
 }
 
 // fetch runs a connection for the current parents, and everything below it. Last says that nothing is read after it.

@@ -63,7 +63,7 @@ func (e *Engine) subjectType(plural string) *ir.Type {
 
 // mine is a page of the viewer's own records of t, in whatever purpose: a viewer without a subject has none.
 func (e *Engine) mine(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, t *ir.Type, path string) ([]byte, error) {
-	pl, err := e.planned(s, op, f, t, path, func(p *planner) error {
+	pl, err := e.planned(ctx, s, op, f, t, path, func(p *planner) error {
 		p.plan.conn = p.connection(t, f, path, func(lv *level) {
 			lv.where = append(lv.where, text(column(lv.alias, "subject_id")+" = ?", argFunc(ownSubject)))
 		})

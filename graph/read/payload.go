@@ -29,7 +29,7 @@ func (e *Engine) PlanPayload(ctx context.Context, typ string, rows map[string]*i
 	op := graphql.GetOperationContext(ctx)
 	for _, sub := range graphql.CollectFields(op, f.Selections, []string{typ}) {
 		if t := rows[sub.Name]; t != nil {
-			if _, err := e.planRows(s, op, sub, pathOf(ctx)+"."+sub.Alias, t, true); err != nil {
+			if _, err := e.planRows(ctx, s, op, sub, pathOf(ctx)+"."+sub.Alias, t, true); err != nil {
 				return err
 			}
 		}

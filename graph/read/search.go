@@ -51,7 +51,7 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 	a := &answer{e: e, s: s, q: q}
 	statements := 0
 	for _, t := range q.types {
-		pl, err := e.planned(s, op, f, t, path+" "+strconv.Itoa(len(q.words)), func(p *planner) error {
+		pl, err := e.planned(ctx, s, op, f, t, path+" "+strconv.Itoa(len(q.words)), func(p *planner) error {
 			p.rows = q.page.first
 			return p.search(t, len(q.words), f, path)
 		})

@@ -25,6 +25,7 @@ type Config struct {
 	Reads  *read.Engine
 	Ledger *consent.Ledger
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
+	Trace  read.Trace                // sees mutations; nil: nobody looks
 	Once   Once                      // nil: repeats are not recognised, and refused where one is announced
 }
 
@@ -69,13 +70,19 @@ func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
 	}
 	f := graphql.GetFieldContext(ctx).Field
 	args := read.Arguments(f, graphql.GetOperationContext(ctx).Variables)
+	m, ok := e.roots[f.Name]
+	step := read.Step{Kind: read.StepWrite, Type: m.typ, Op: m.op}
+	if !ok {
+		step.Op = ir.ConsentOp
+	}
+	ctx, end := e.Trace.Begin(ctx, step)
+	defer func() { end(err) }()
 	switch f.Name {
 	case "giveConsent":
 		return e.consent(ctx, s, args, true)
 	case "withdrawConsent":
 		return e.consent(ctx, s, args, false)
 	}
-	m, ok := e.roots[f.Name]
 	if !ok {
 		return read.Object{}, fmt.Errorf("%s is not a mutation of the engine", f.Name)
 	}

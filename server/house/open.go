@@ -18,6 +18,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
@@ -45,6 +46,7 @@ type Options struct {
 	// Nil: only Do answers.
 	Gateway  func(*graph.Config)
 	Observer graph.Observer // sees what operations come to; nil: nobody looks
+	Trace    read.Trace     // sees their steps; nil: nobody looks
 	Redis    string         // URL of what replicas share, see shared.Parse; empty: kept in this process
 	Rates    shared.Rates   // how much somebody may ask
 }
@@ -209,7 +211,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
-		Admission: h.Gate, Observer: o.Observer}
+		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}

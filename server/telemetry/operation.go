@@ -48,10 +48,10 @@ func (o *operations) all() []prometheus.Collector {
 const ok = "OK"
 
 // Began begins an operation.
-func (t *Telemetry) Began(ctx context.Context) context.Context { return ctx }
+func (t *Telemetry) Began(ctx context.Context) context.Context { return t.tracing.began(ctx) }
 
-// Ended counts an operation.
-func (t *Telemetry) Ended(_ context.Context, s graph.Seen) {
+// Ended counts an operation, and ends its span.
+func (t *Telemetry) Ended(ctx context.Context, s graph.Seen) {
 	typ, role, purpose, code := "none", "none", "none", s.Code
 	switch s.Kind {
 	case ast.Query, ast.Mutation, ast.Subscription:
@@ -69,6 +69,7 @@ func (t *Telemetry) Ended(_ context.Context, s graph.Seen) {
 	case !t.operations.codes[code]:
 		code = read.CodeInternal
 	}
+	t.tracing.ended(ctx, s, role, purpose, code)
 	t.operations.done.WithLabelValues(typ, code, role, purpose).Inc()
 	t.operations.took.WithLabelValues(typ, code).Observe(s.Took.Seconds())
 	if s.Points > 0 {
