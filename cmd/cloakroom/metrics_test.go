@@ -73,6 +73,9 @@ func metricsOver(t *testing.T, database string, names int) {
 		t.Error("what clients sent is in the metrics")
 	}
 	onlyKnownLabels(t, families)
+	if strings.Contains(log.String(), "traces cannot be sent") {
+		t.Errorf("the collector is there, and the log says it is not:\n%s", log)
+	}
 	if before, after := series(first), series(families); after > before {
 		t.Errorf("%d names made %d series %d", names, before, after)
 	}
@@ -240,7 +243,7 @@ func (in *intruder) subscribe(t *testing.T) (end func()) {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Authorization", "Bearer "+in.token)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := http.DefaultClient.Do(r) //nolint:bodyclose // end closes it
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(err, resp)
 	}

@@ -52,7 +52,7 @@ func newTracing(c Config) (tracing, error) {
 	// The library has one place for what it cannot return, such as that a collector took a part only.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.sent.trouble))
 	t.provider = sdktrace.NewTracerProvider(sdktrace.WithBatcher(t.sent), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(float64(c.Sample)/100))),
-		sdktrace.WithResource(resource.NewWithAttributes(semconv.SchemaURL, semconv.ServiceName("cloakroom"), semconv.ServiceVersion(c.Version), semconv.ServiceInstanceID(uuid.NewString()))))
+		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName("cloakroom"), semconv.ServiceVersion(c.Version), semconv.ServiceInstanceID(uuid.NewString()))))
 	t.tracer = t.provider.Tracer("github.com/cloakroom-crm/cloakroom")
 	return t, nil
 }
