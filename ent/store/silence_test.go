@@ -24,7 +24,8 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	var silent atomic.Bool
-	addr := forgetful(t, func() (net.Conn, error) { return net.Dial(pgconn.NetworkAddress(cfg.Host, cfg.Port)) }, &silent)
+	network, server := pgconn.NetworkAddress(cfg.Host, cfg.Port)
+	addr := forgetful(t, func() (net.Conn, error) { return net.Dial(network, server) }, &silent)
 	s := open(t, (&url.URL{Scheme: "postgres", User: url.UserPassword(cfg.User, cfg.Password), Host: addr, Path: "/" + cfg.Database, RawQuery: "sslmode=disable"}).String())
 	query := func(within time.Duration) error {
 		ctx, cancel := context.WithTimeout(t.Context(), within)
