@@ -31,16 +31,24 @@ const keyFile = "gateway.key"
 // and so make two people of one in whatever was exported before. A file that others can read is refused: its holder can
 // open cursors and recompute pseudonyms.
 func LoadKeys(dir string, isNew bool) (Keys, error) {
+	keys, err := FindKeys(dir, isNew)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if err := createRoot(filepath.Join(dir, keyFile)); err != nil {
+		return Keys{}, fmt.Errorf("create gateway key: %w", err)
+	}
+	return FindKeys(dir, false)
+}
+
+// FindKeys is LoadKeys that makes nothing: fs.ErrNotExist where LoadKeys would make the secret.
+func FindKeys(dir string, isNew bool) (Keys, error) {
 	path := filepath.Join(dir, keyFile)
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !isNew:
 		return Keys{}, fmt.Errorf("gateway key: %s is missing, and the database is in use: restore it from a backup, or copy it from the data directory of another server on this database; "+
 			"if it is lost, make one with `(umask 077 && head -c 32 /dev/urandom > %s)`: every pseudonym and every cursor changes", path, path)
-	case errors.Is(err, fs.ErrNotExist):
-		if err := createRoot(path); err != nil {
-			return Keys{}, fmt.Errorf("create gateway key: %w", err)
-		}
 	case err != nil:
 		return Keys{}, fmt.Errorf("gateway key: %w", err)
 	case info.Mode().Perm()&0o077 != 0:

@@ -16,10 +16,15 @@ func alive(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok")
 // log: it may name hosts.
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
 	if s.leaving.unready.Load() {
-		health.Write(w, r, health.Report{State: health.Down, Components: []health.Component{{Name: "server", State: health.Down, Words: "shutting down"}}})
+		health.Write(w, r, unready("shutting down"))
 		return
 	}
 	s.health.ServeHTTP(w, r)
+}
+
+// unready is the report of a server that answers no operations, for a reason of its own.
+func unready(why string) health.Report {
+	return health.Report{State: health.Down, Components: []health.Component{{Name: "server", State: health.Down, Words: why}}}
 }
 
 // announce logs `ready` once operations are answered, for whoever waits for that. Requests are taken before, and told why

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
 	"log/slog"
-	"net"
 	"net/http"
-	"syscall"
-	"time"
 
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/server/health"
@@ -72,85 +68,29 @@ func New(c Config, p Parts) *Server {
 // Streams are the open connections; nil where nothing is streamed.
 func (s *Server) Streams() *live.Hub { return s.live }
 
-// Run listens and serves until ctx ends; then it leaves in order, see drain. It logs `ready` with its URLs once it answers
+// Run serves behind the doors until ctx ends; then it leaves in order, see drain. It logs `ready` with its URLs once it answers
 // operations.
-func (s *Server) Run(ctx context.Context) error {
-	public, err := listen(ctx, "listen", s.config.Listen)
-	if err != nil {
-		return err
-	}
+func (s *Server) Run(ctx context.Context, d *Doors) error {
 	if s.config.Identity == "dev" {
-		if addr, ok := public.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
-			return errors.Join(fmt.Errorf("listen on %s: %w", s.config.Listen, errNotLoopback), public.Close())
-		}
 		who := "whoever can read the data directory"
 		if s.hasDesk() {
 			who += ", or reach this port,"
 		}
 		s.log.Warn("DEVELOPMENT IDENTITY: "+who+" can be anybody; loopback only", "key", identity.KeyFile)
 	}
-	urls := []any{"url", "http://" + public.Addr().String()}
-	doors := []*door{{listener: public, http: s.door(s.routes())}}
-	if s.config.Admin != "" {
-		admin, err := listen(ctx, "admin", s.config.Admin)
-		if err != nil {
-			return errors.Join(err, public.Close())
-		}
-		doors = append(doors, &door{listener: admin, http: s.door(s.adminRoutes())})
-		urls = append(urls, "admin", "http://"+admin.Addr().String())
+	d.public.answer(s.routes())
+	if d.admin != nil {
+		d.admin.answer(s.adminRoutes())
 	}
 	beside, stop := context.WithCancel(ctx)
-	served := make(chan error, len(doors))
-	for _, d := range doors {
-		go func() { served <- d.http.Serve(d.listener) }()
-	}
-	ended := side(func() { s.sweeper.run(beside) }, func() { s.announce(beside, urls); s.health.Watch(beside) })
+	ended := side(func() { s.sweeper.run(beside) }, func() { s.announce(beside, d.urls()); s.health.Watch(beside) })
 	defer func() { stop(); <-ended }()
 	select {
-	case err := <-served:
-		for _, d := range doors {
-			err = errors.Join(err, d.http.Close())
-		}
-		return fmt.Errorf("serve: %w", err)
+	case err := <-d.served:
+		return fmt.Errorf("serve: %w", errors.Join(err, d.Close()))
 	case <-ctx.Done():
 	}
-	return s.drain(doors)
-}
-
-// door is an address and who answers there.
-type door struct {
-	listener net.Listener
-	http     *http.Server
-}
-
-func (s *Server) door(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       s.config.Timeout,
-		WriteTimeout:      s.config.Timeout + 5*time.Second, // so that an operation that ran out of time can still say so
-		IdleTimeout:       idle,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          log.New(serverLog{s.log}, "", 0),
-	}
-}
-
-// listen takes the address that a setting names, or says what to do.
-func listen(ctx context.Context, setting, address string) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", address)
-	var remedy string
-	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		remedy = "; stop what listens there, or name another address with --" + setting
-	case errors.Is(err, syscall.EACCES):
-		remedy = "; this user may not take that port: name one above 1023 with --" + setting
-	default:
-		remedy = "; name an address of this machine with --" + setting
-	}
-	return nil, fmt.Errorf("listen on %s: %w%s", address, err, remedy)
+	return s.drain(d.all())
 }
 
 // side runs functions side by side; the channel is closed when all of them have ended.

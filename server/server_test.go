@@ -58,6 +58,15 @@ func newFixture(t *testing.T, graphql http.HandlerFunc) *fixture {
 	return f
 }
 
+// run opens the doors and serves.
+func (f *fixture) run(ctx context.Context) error {
+	doors, err := Open(ctx, f.server.config, f.server.log)
+	if err != nil {
+		return err
+	}
+	return f.server.Run(ctx, doors)
+}
+
 // do sends a request; headers are `Name: value`.
 func (f *fixture) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	return f.at(f.handler, method, path, body, headers...)
@@ -238,7 +247,7 @@ func TestRunAnswersAndFinishesWhatItBegan(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
-	go func() { ran <- f.server.Run(ctx) }()
+	go func() { ran <- f.run(ctx) }()
 	url := awaitURL(t, f.log)
 
 	answer := make(chan string, 1)
@@ -298,7 +307,7 @@ func TestRunLeavesInOrder(t *testing.T) {
 	f.server.config.Drain = 300 * time.Millisecond
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
-	go func() { ran <- f.server.Run(ctx) }()
+	go func() { ran <- f.run(ctx) }()
 	url := awaitURL(t, f.log)
 	ask := func(body string) string {
 		r, _ := http.NewRequest(http.MethodPost, url+"/graphql", strings.NewReader(body))
@@ -350,9 +359,48 @@ func TestAddressesThatAreTaken(t *testing.T) {
 	for setting, set := range map[string]func(*Config, string){"listen": func(c *Config, a string) { c.Listen = a }, "admin": func(c *Config, a string) { c.Admin = a }} {
 		f := newFixture(t, echo)
 		set(&f.server.config, taken.Addr().String())
-		if err := f.server.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "name another address with --"+setting) {
+		if err := f.run(context.Background()); err == nil || !strings.Contains(err.Error(), "name another address with --"+setting) {
 			t.Errorf("%s: %v", setting, err)
 		}
+	}
+}
+
+func TestDoorsSayThatTheServerStarts(t *testing.T) {
+	f := newFixture(t, echo)
+	doors, err := Open(t.Context(), f.server.config, f.server.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(d *door, method, path, want string, status int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+d.listener.Addr().String()+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != status || !strings.Contains(string(body), want) || resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: %v %s %s, want %d %s", method, path, err, resp.Status, body, status, want)
+		}
+	}
+	ask(doors.public, "GET", "/healthz", "ok", 200)
+	ask(doors.public, "POST", "/graphql", `"UNAVAILABLE"`, 503)
+	ask(doors.public, "GET", "/readyz", `"UNAVAILABLE"`, 503)
+	ask(doors.admin, "GET", "/healthz", "ok", 200)
+	ask(doors.admin, "GET", "/readyz", "not ready: starting\n", 503)
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- f.server.Run(ctx, doors) }()
+	awaitURL(t, f.log)
+	ask(doors.admin, "GET", "/readyz", "ready\n", 200)
+	ask(doors.public, "POST", "/graphql", `"UNAUTHENTICATED"`, 401)
+	stop()
+	if err := <-ran; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -372,7 +420,7 @@ func awaitURL(t *testing.T, log *buffer) string {
 func TestRunRefusesDevelopmentIdentityOnOpenAddresses(t *testing.T) {
 	f := newFixture(t, echo)
 	f.server.config.Listen = "0.0.0.0:0" // as if a name had been resolved to it: Validate refuses the address itself
-	if err := f.server.Run(context.Background()); !errors.Is(err, errNotLoopback) {
+	if err := f.run(context.Background()); !errors.Is(err, errNotLoopback) {
 		t.Fatal(err)
 	}
 }

@@ -141,6 +141,11 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 	config := server.Default()
 	config.Listen, config.Admin, config.Data, config.Database = "127.0.0.1:0", "", dir, database
 	log := server.NewLogger(&listener{told: told, next: null}, config)
+	doors, err := server.Open(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = doors.Close() }()
 	h, err := house.Open(ctx, house.Options{Data: config.Data, Database: config.DatabaseURL(), Log: log, Gateway: config.Gateway})
 	if err != nil {
 		return err
@@ -153,7 +158,7 @@ func cloakroom(ctx context.Context, database, dir string, told func(string)) (er
 	return server.New(config, server.Parts{
 		GraphQL: h.Gateway, Checks: h.Checks(), Identity: who, Log: log,
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
-	}).Run(ctx)
+	}).Run(ctx, doors)
 }
 
 // listener waits for the log line that says where the server listens.

@@ -47,13 +47,27 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	log := server.NewLogger(c.ErrOrStderr(), config)
+	doors, err := server.Open(c.Context(), config, log) // first: a second server must not touch what is there
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := doors.Close(); err == nil { // else there is one thing to say
+			err = closing
+		}
+	}()
+	if config.Identity == "dev" {
+		if err := identity.CheckDev(config.Data); err != nil {
+			return err
+		}
+	}
 	o := optionsOf(config, log)
 	t, err := telemetry.New(telemetry.Config{Version: version, Commit: commit, Schema: ent.SchemaHash, Endpoint: config.OTel.Endpoint, Sample: config.OTel.Sample, Log: log})
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	o.Hold, o.Gateway, o.Observer, o.Trace = true, config.Gateway, t, t.Trace()
+	o.Hold, o.Sure, o.Gateway, o.Observer, o.Trace = true, true, config.Gateway, t, t.Trace()
 	o.Redis = config.Redis
 	o.Rates = shared.Rates{PerMinute: config.Limits.Rate, Burst: config.Limits.BurstPoints(), Roles: config.Limits.Roles}
 	h, err := house.Open(c.Context(), o)
@@ -84,7 +98,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },
-	}).Run(ctx)
+	}).Run(ctx, doors)
 }
 
 // desk is what the page for trying operations may offer. Whom to be, and what is in columns, is told of the demo only: other

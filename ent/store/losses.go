@@ -306,6 +306,13 @@ func (s *Store) versions(ctx context.Context, files fs.FS, versions string) (hav
 	if err != nil {
 		return 0, 0, fmt.Errorf("read version: %w", err)
 	}
+	made, err := s.HasTable(ctx, versions)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read version: %w", err)
+	}
+	if sources := p.ListSources(); !made && len(sources) > 0 { // goose would make the table
+		return 0, sources[len(sources)-1].Version, nil
+	}
 	if have, want, err = p.GetVersions(ctx); err != nil {
 		return 0, 0, fmt.Errorf("read version: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 // errBadURL stands for whatever the URL parser says: its words quote the URL, and the URL holds a password.
 var errBadURL = errors.New("the URL is malformed; want postgres://user:password@host:port/database")
 
-func openPostgres(ctx context.Context, url string) (*Store, error) {
+func openPostgres(ctx context.Context, url string, how way) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres database: %w", errBadURL)
@@ -30,8 +30,12 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	// Every statement here takes milliseconds, and compiling one to machine code takes tens: a search looks expensive to the
 	// planner long before it is. And a replica that is cut off within a transaction must not keep its locks for hours: others
 	// may be withdrawing consent. No start-up parameters, because poolers in between know only a few.
+	setUp := "SET jit = off; SET idle_in_transaction_session_timeout = '1min'"
+	if how == toLook {
+		setUp += "; SET default_transaction_read_only = on"
+	}
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET jit = off; SET idle_in_transaction_session_timeout = '1min'")
+		_, err := conn.Exec(ctx, setUp)
 		return err
 	}
 	hurry(cfg)
@@ -42,7 +46,12 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return nil, fmt.Errorf("open postgres database: %w", err)
 	}
 	// Both ways in share the pool: what database/sql borrows it gives back at once.
-	s := newStore(dialect.Postgres, sql.OpenDB(detached{stdlib.GetPoolConnector(pool)}), func() (*sql.DB, error) { return stdlib.OpenDB(*cfg.ConnConfig), nil })
+	s := newStore(dialect.Postgres, sql.OpenDB(detached{stdlib.GetPoolConnector(pool)}), func() (*sql.DB, error) {
+		if how == toLook {
+			return stdlib.OpenDB(*cfg.ConnConfig, stdlib.OptionAfterConnect(cfg.AfterConnect)), nil
+		}
+		return stdlib.OpenDB(*cfg.ConnConfig), nil
+	})
 	s.Pool = pool
 	return s, nil
 }

@@ -14,25 +14,31 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// pragmas: WAL lets readers work beside the one writer; a writer takes its lock when the transaction begins and waits for
-// it, so that no transaction fails halfway for having read first.
-const pragmas = "_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)" +
-	"&_pragma=trusted_schema(0)&_pragma=secure_delete(1)&_txlock=immediate&_time_format=sqlite"
+const pragmas = "&_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&_time_format=sqlite"
 
-func openSQLite(path string, durable bool) (*Store, error) {
+// pragmasOf is the rest. WAL lets readers work beside the one writer; a writer takes its lock when the transaction begins and waits
+// for it, so that no transaction fails halfway for having read first. Who looks is not given a read-only file, as SQLite
+// would leave its journals beside it.
+var pragmasOf = map[way]string{
+	forWork: "_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=secure_delete(1)&_txlock=immediate",
+	durably: "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_txlock=immediate",
+	toLook:  "mode=rw&_pragma=query_only(1)",
+}
+
+func openSQLite(path string, how way) (*Store, error) {
 	if path == "" {
 		return nil, fmt.Errorf("open sqlite database: %w", ErrUnknownURL)
 	}
-	if err := private(path); err != nil {
+	see := private
+	if how == toLook {
+		see = present
+	}
+	if err := see(path); err != nil {
 		return nil, fmt.Errorf("open sqlite database: %w", err)
 	}
 	dsn := func(foreignKeys string) string {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
-		synchronous := "NORMAL"
-		if durable {
-			synchronous = "FULL"
-		}
-		return u.String() + "?_pragma=foreign_keys(" + foreignKeys + ")&_pragma=synchronous(" + synchronous + ")&" + pragmas
+		return u.String() + "?_pragma=foreign_keys(" + foreignKeys + ")&" + pragmasOf[how] + pragmas
 	}
 	db, err := sql.Open("sqlite", dsn("1"))
 	if err != nil {
@@ -62,4 +68,10 @@ func private(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// present fails with fs.ErrNotExist where there is no file.
+func present(path string) error {
+	_, err := os.Stat(path)
+	return err
 }

@@ -31,26 +31,39 @@ type Store struct {
 }
 
 // Open connects to url: `postgres://…`, `sqlite:PATH`, or a path. It does not migrate.
-func Open(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, false) }
+func Open(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, forWork) }
 
 // OpenDurable is Open for what must never be lost once it was written, not even when the power fails: keys, and what proves
 // something. SQLite then waits for the disk at every commit, as PostgreSQL does anyway.
-func OpenDurable(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, true) }
+func OpenDurable(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, durably) }
 
-func connect(ctx context.Context, url string, durable bool) (*Store, error) {
+// Look is Open for whoever only looks: a file that is not there is not made (fs.ErrNotExist), and the database itself refuses to
+// write.
+func Look(ctx context.Context, url string) (*Store, error) { return connect(ctx, url, toLook) }
+
+// way is what a database is opened for.
+type way int
+
+const (
+	forWork way = iota
+	durably
+	toLook
+)
+
+func connect(ctx context.Context, url string, how way) (*Store, error) {
 	var (
 		s   *Store
 		err error
 	)
 	switch scheme, _, found := strings.Cut(url, ":"); {
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		s, err = openPostgres(ctx, url)
+		s, err = openPostgres(ctx, url, how)
 	case found && scheme == "sqlite":
-		s, err = openSQLite(strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), durable)
+		s, err = openSQLite(strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), how)
 	case url == "" || strings.Contains(url, "://"):
 		return nil, fmt.Errorf("open database: %w", ErrUnknownURL)
 	default:
-		s, err = openSQLite(url, durable)
+		s, err = openSQLite(url, how)
 	}
 	if err != nil {
 		return nil, err
@@ -59,6 +72,18 @@ func connect(ctx context.Context, url string, durable bool) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s database: %w", s.name(), once(err)), s.Close())
 	}
 	return s, nil
+}
+
+// HasTable reports whether the database has a table of that name.
+func (s *Store) HasTable(ctx context.Context, name string) (has bool, err error) {
+	query := `SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1`
+	if s.Dialect == dialect.Postgres {
+		query = `SELECT to_regclass($1) IS NOT NULL`
+	}
+	if err := s.DB.QueryRowContext(ctx, query, name).Scan(&has); err != nil {
+		return false, fmt.Errorf("look into the database: %w", err)
+	}
+	return has, nil
 }
 
 func newStore(name string, db *sql.DB, migrations func() (*sql.DB, error)) *Store {

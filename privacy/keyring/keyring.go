@@ -118,7 +118,7 @@ func (k *Keyring) begin(ctx context.Context) error {
 	if n > 0 {
 		return nil
 	}
-	sealed, err := k.sealedData(ctx)
+	sealed, err := sealedData(ctx, k.c)
 	if err != nil {
 		return err
 	}
@@ -135,14 +135,14 @@ func (k *Keyring) begin(ctx context.Context) error {
 }
 
 // sealedData reports whether any row has a sealed cell.
-func (k *Keyring) sealedData(ctx context.Context) (bool, error) {
-	for _, t := range k.c.Schema.Entities() {
+func sealedData(ctx context.Context, c Config) (bool, error) {
+	for _, t := range c.Schema.Entities() {
 		for _, f := range t.Fields {
 			if !f.Sealed() {
 				continue
 			}
 			var found bool
-			if err := k.data.QueryRowContext(ctx, fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM %s WHERE %s IS NOT NULL)`, ident(t.Table), ident(f.Column))).Scan(&found); err != nil {
+			if err := c.Data.DB.QueryRowContext(ctx, fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM %s WHERE %s IS NOT NULL)`, ident(t.Table), ident(f.Column))).Scan(&found); err != nil {
 				return false, fmt.Errorf("look for sealed data: %w", err)
 			}
 			if found {

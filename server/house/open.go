@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"entgo.io/ent/dialect"
-
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
@@ -37,7 +35,10 @@ type Options struct {
 	AsIs     bool // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
 	// Check fails with ErrPending where a database is not at the program's version, instead of migrating it.
 	Check bool
-	Lose  []string // what migrations may lose, as TABLE.COLUMN or TABLE; see store.LossError
+	// Sure fails where the root key is another one than the keys were wrapped with, instead of withholding what is sealed. A key
+	// service that does not answer is no such failure: it may be back in a moment.
+	Sure bool
+	Lose []string // what migrations may lose, as TABLE.COLUMN or TABLE; see store.LossError
 	// Hold leaves erasures that have to be carried out again on restored data to Replay, and answers nothing until then.
 	// Without it Open does it.
 	Hold bool
@@ -88,29 +89,28 @@ var (
 )
 
 // Open opens a data directory, making what is not there yet. The directory of a database elsewhere is not made: a path with
-// a typing mistake would become a second, empty database.
+// a typing mistake would become a second, empty database. Before it makes or changes anything it has seen all that it needs.
 func Open(ctx context.Context, o Options) (*House, error) {
 	if info, err := os.Stat(o.Data); o.Existing && (err != nil || !info.IsDir()) {
 		return nil, fmt.Errorf("%s: %w", o.Data, ErrNoDatabase)
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	o.Keys = o.Keys.in(o.Data, o.Database)
 	if err := o.Keys.apart(o.Database); err != nil {
 		return nil, err
 	}
 	if path, ok := file(o.Database); ok {
-		_, err := os.Stat(path)
-		switch missing := errors.Is(err, fs.ErrNotExist); {
-		case missing && o.Existing:
-			return nil, fmt.Errorf("%s: %w", path, ErrNoDatabase)
-		case missing && o.Check:
-			return nil, fmt.Errorf("%s: %w", path, ErrPending)
-		}
 		if err := parent(path, o.Data); err != nil {
 			return nil, err
 		}
 	}
 	compiled, err := Schema()
 	if err != nil {
+		return nil, err
+	}
+	if err := look(ctx, o, compiled); err != nil {
 		return nil, err
 	}
 	if !o.Existing {
@@ -123,9 +123,6 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		return nil, explained(err, o.Database)
 	}
 	h := &House{Schema: compiled, store: db, root: o.Keys.Root, log: o.Log}
-	if h.log == nil {
-		h.log = slog.Default()
-	}
 	if err := h.settle(ctx, o); err != nil {
 		return nil, errors.Join(explained(err, o.Database), h.Close())
 	}
@@ -169,30 +166,9 @@ func Scratch(ctx context.Context, log *slog.Logger) (*House, error) {
 // settle brings keys and database to where operations can be answered. The key comes before the first migration: whoever
 // finds a database and no key has lost it.
 func (h *House) settle(ctx context.Context, o Options) error {
-	isNew, err := h.isNew(ctx)
+	isNew, err := IsNew(ctx, h.store)
 	if err != nil {
 		return err
-	}
-	if isNew && o.Existing {
-		where := o.Data
-		if path, ok := file(o.Database); ok {
-			where = path
-		}
-		return fmt.Errorf("%s: %w", where, ErrNoDatabase)
-	}
-	if o.AsIs && !isNew {
-		have, want, err := h.store.Version(ctx)
-		if err != nil {
-			return err
-		}
-		if have < want {
-			return ErrOlder
-		}
-	}
-	if o.Check {
-		if err := h.checkVersion(ctx); err != nil {
-			return err
-		}
 	}
 	keys, err := graph.LoadKeys(o.Data, isNew)
 	if err != nil {
@@ -232,21 +208,11 @@ func (h *House) settle(ctx context.Context, o Options) error {
 // keyring asks for it at this point only when it has to make these, and refuses to where there is sealed data already.
 func (h *House) openKeyring(ctx context.Context, o Options) (err error) {
 	path, inFile := strings.CutPrefix(o.Keys.Root, "file:")
-	if inFile {
-		if _, err := rootkey.Open(o.Keys.Root); errors.Is(err, rootkey.ErrExposed) || errors.Is(err, rootkey.ErrUnfit) {
-			return err // that it works would hide the mistake
-		}
-	}
 	if h.keys, err = store.OpenDurable(ctx, o.Keys.Database); err != nil {
 		return fmt.Errorf("keys: %w", explained(err, o.Keys.Database))
 	}
 	if h.ledger, err = store.OpenDurable(ctx, o.Keys.Ledger); err != nil {
 		return fmt.Errorf("erasure ledger: %w", explained(err, o.Keys.Ledger))
-	}
-	if o.Check {
-		if pending, err := keyring.Pending(ctx, h.keys, h.ledger); err != nil || len(pending) > 0 {
-			return errors.Join(err, ErrPending)
-		}
 	}
 	c := keyring.Config{Schema: h.Schema, Data: h.store, Keys: h.keys, Ledger: h.ledger, Root: rootkey.Later(o.Keys.Root), Log: o.Log}
 	h.Keyring, err = keyring.Open(ctx, c)
@@ -297,19 +263,6 @@ func (k Keys) apart(database string) error {
 		return ErrNotApart
 	}
 	return nil
-}
-
-// isNew reports whether no migration has been at the database.
-func (h *House) isNew(ctx context.Context) (bool, error) {
-	query := `SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
-	if h.store.Dialect == dialect.Postgres {
-		query = `SELECT to_regclass('goose_db_version') IS NOT NULL`
-	}
-	var migrated bool
-	if err := h.store.DB.QueryRowContext(ctx, query).Scan(&migrated); err != nil {
-		return false, fmt.Errorf("look into the database: %w", err)
-	}
-	return !migrated, nil
 }
 
 // Pools are the figures of the connections to each database.

@@ -1,9 +1,12 @@
 package house
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // explained puts the file and the remedy into what SQLite says, which names neither. Codes: sqlite.org/rescode.html.
@@ -35,6 +38,36 @@ func explained(err error, url string) error {
 	}
 	return err
 }
+
+// unreached puts the remedy behind what PostgreSQL, or the network on the way to it, says when a database is opened. Setting is
+// what named it. Codes: postgresql.org/docs/current/errcodes-appendix.html.
+func unreached(err error, setting string) error {
+	var answer *pgconn.PgError
+	var connect *pgconn.ConnectError
+	remedy := ""
+	switch {
+	case errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28"):
+		remedy = "see that user and password in the setting `" + setting + "` are right"
+	case errors.As(err, &answer) && answer.Code == "3D000":
+		remedy = "make the database, or name another with --" + setting
+	case errors.As(err, &answer) && (answer.Code == "57P03" || answer.Code == "53300"):
+		remedy = "try again in a moment"
+	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded):
+		remedy = "start it, or see that the URL in the setting `" + setting + "` is right"
+	default:
+		return err
+	}
+	return &Trouble{err, remedy}
+}
+
+// Trouble is an error with what to do about it.
+type Trouble struct {
+	Err    error
+	Remedy string
+}
+
+func (t *Trouble) Error() string { return t.Err.Error() + ": " + t.Remedy }
+func (t *Trouble) Unwrap() error { return t.Err }
 
 // file is the path of a SQLite database's URL; false for another kind of database.
 func file(url string) (path string, ok bool) {

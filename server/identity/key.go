@@ -17,14 +17,27 @@ const keySize = 32 // bytes; RFC 7518 Section 3.2 wants at least the size of the
 // loadKey reads the development key of a data directory, creating it on first use. A key others could read is refused:
 // it lets its holder be anybody.
 func loadKey(dir string) ([]byte, error) {
+	key, err := findKey(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if err := createKey(filepath.Join(dir, KeyFile)); err != nil {
+		return nil, fmt.Errorf("create development key: %w", err)
+	}
+	return findKey(dir)
+}
+
+// CheckDev says what NewDev would say of the development key of a data directory, and makes none.
+func CheckDev(dir string) error {
+	if _, err := findKey(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func findKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, KeyFile)
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKey(path); err != nil {
-			return nil, fmt.Errorf("create development key: %w", err)
-		}
-		info, err = os.Stat(path)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("development key: %w", err)
 	}

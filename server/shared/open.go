@@ -127,6 +127,20 @@ func (s *Shared) Close() {
 	}
 }
 
+// Reach fails as Open would where Redis does not answer, and leaves nothing behind.
+func Reach(ctx context.Context, url string, log *slog.Logger) error {
+	if url == "" {
+		return nil
+	}
+	target, err := Parse(url)
+	if err != nil {
+		return err
+	}
+	quiet(log)
+	l := newLink(target, "", log)
+	return errors.Join(l.first(ctx), l.stop())
+}
+
 // first waits for Redis to answer for the first time.
 func (l *link) first(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
