@@ -75,24 +75,53 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 type Gathered struct {
 	Config Config
 	from   map[string]string // by setting; those that are missing have their defaults
+	files  map[string]string // by secret: the file it stands in
 	wrong  map[string]bool
+}
+
+// Place is where a secret stands.
+type Place struct {
+	Setting string
+	File    string // empty: in the environment, or on the command line
+	Line    bool   // on the command line
+}
+
+// Secrets are where those secrets stand that have a password in them.
+func (g Gathered) Secrets() []Place {
+	var out []Place
+	for _, s := range settings {
+		value, _ := s.field(&g.Config).(*string)
+		from, set := g.from[s.name]
+		if !s.secret || !set || value == nil || !hasPassword(*value) {
+			continue
+		}
+		out = append(out, Place{s.name, g.files[s.name], strings.HasPrefix(from, "--") && g.files[s.name] == ""})
+	}
+	return out
+}
+
+// hasPassword reports whether a URL has one, also in a form that net/url does not read.
+func hasPassword(url string) bool {
+	_, rest, _ := strings.Cut(url, "://")
+	login, _, ok := strings.Cut(rest, "@")
+	return ok && strings.Contains(login, ":") || strings.Contains(url, "password=")
 }
 
 // Gather is Load that remembers where values came from, also where they are wrong. The error joins a Problem for everything
 // that is.
 func Gather(flags *pflag.FlagSet, environ []string) (Gathered, error) {
-	g := Gathered{Config: Default(), from: map[string]string{}, wrong: map[string]bool{}}
+	g := Gathered{Config: Default(), from: map[string]string{}, files: map[string]string{}, wrong: map[string]bool{}}
 	layers, errs := layersOf(flags, environ)
 	for _, s := range settings {
 		for _, l := range slices.Backward(layers) { // the highest that has it
-			found, wrong := l.set(s, s.field(&g.Config))
+			found, file, wrong := l.set(s, s.field(&g.Config))
 			if wrong != "" {
 				errs = append(errs, Problem{s.name, wrong})
 				g.wrong[s.name] = true
 				s.form.read(s.fallback, s.field(&g.Config)) // others are derived from it, and printed
 			}
 			if found != "" {
-				g.from[s.name] = found
+				g.from[s.name], g.files[s.name] = found, file
 				break
 			}
 		}
@@ -109,36 +138,37 @@ func Gather(flags *pflag.FlagSet, environ []string) (Gathered, error) {
 type layer struct {
 	k     *koanf.Koanf
 	named func(key string) string // where in the source a key is, for people
+	file  string                  // that it was read from, if any
 }
 
-// set puts what the layer says of a setting into its field. Found says where it was, "" if nowhere.
-func (l layer) set(s setting, field any) (found, wrong string) {
+// set puts what the layer says of a setting into its field. Found says where it was, "" if nowhere; file is the one with the value.
+func (l layer) set(s setting, field any) (found, file, wrong string) {
 	direct, filed := l.k.Exists(s.name), s.secret && l.k.Exists(s.name+FileSuffix)
 	switch {
 	case direct && filed:
-		return l.named(s.name), "set it once: either the value, or the file that holds it"
+		return l.named(s.name), "", "set it once: either the value, or the file that holds it"
 	case filed:
 		found = l.named(s.name + FileSuffix)
 		path, ok := written(l.k.Get(s.name + FileSuffix))
 		if !ok || path == "" {
-			return found, "name the file that holds it"
+			return found, "", "name the file that holds it"
 		}
 		value, wrong := secretIn(path)
 		if wrong != "" {
-			return found, wrong
+			return found, path, wrong
 		}
-		return found, s.form.read(value, field)
+		return found, path, s.form.read(value, field)
 	case direct:
 		raw := l.k.Get(s.name)
 		_, list := raw.([]any)
 		_, group := raw.(map[string]any)
 		value, ok := written(raw)
 		if !ok || list && s.form.word != "origins" || group && s.form.word != "points" {
-			return l.named(s.name), "want one value, not a list or a group"
+			return l.named(s.name), l.file, "want one value, not a list or a group"
 		}
-		return l.named(s.name), s.form.read(value, field)
+		return l.named(s.name), l.file, s.form.read(value, field)
 	}
-	return "", ""
+	return "", "", ""
 }
 
 // written is a value as an operator would write it on the command line. Lists and groups of plain values are written with
@@ -205,7 +235,7 @@ func layersOf(flags *pflag.FlagSet, environ []string) (layers []layer, errs []er
 	if path := configFile(flags, environ); path != "" {
 		k, err := fileLayer(path)
 		errs = append(errs, err...)
-		layers = append(layers, layer{k, func(key string) string { return path + ": " + key }})
+		layers = append(layers, layer{k, func(key string) string { return path + ": " + key }, path})
 	}
 	keys := map[string]string{} // by environment variable
 	for _, s := range settings {
@@ -219,7 +249,7 @@ func layersOf(flags *pflag.FlagSet, environ []string) (layers []layer, errs []er
 	if err := environment.Load(env.Provider(".", env.Opt{Prefix: EnvPrefix, TransformFunc: known, EnvironFunc: func() []string { return environ }}), nil); err != nil {
 		errs = append(errs, fmt.Errorf("configuration from the environment: %w", err))
 	}
-	layers = append(layers, layer{environment, variable})
+	layers = append(layers, layer{environment, variable, ""})
 	line := koanf.New(".")
 	changed := posflag.ProviderWithFlag(flags, ".", line, func(f *pflag.Flag) (string, any) {
 		if _, _, ok := settingOf(f.Name); !ok || !f.Changed {
@@ -230,7 +260,7 @@ func layersOf(flags *pflag.FlagSet, environ []string) (layers []layer, errs []er
 	if err := line.Load(changed, nil); err != nil {
 		errs = append(errs, fmt.Errorf("configuration from flags: %w", err))
 	}
-	return append(layers, layer{line, func(key string) string { return "--" + key }}), errs
+	return append(layers, layer{line, func(key string) string { return "--" + key }, ""}), errs
 }
 
 func configFile(flags *pflag.FlagSet, environ []string) string {

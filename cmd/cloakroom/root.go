@@ -24,6 +24,7 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 	})
 	root.AddCommand(
 		newServe(),
+		newDoctor(),
 		newConfig(),
 		newMigrate(),
 		newHealth(),

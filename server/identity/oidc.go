@@ -177,6 +177,12 @@ func pick(keys []jose.JSONWebKey, kid string, alg jose.SignatureAlgorithm) (any,
 	return fit[0], true
 }
 
+// Ready asks the issuer for its keys, and says how many of them can sign.
+func (o *OIDC) Ready(ctx context.Context) (keys int, err error) {
+	all, err := o.fetch(ctx)
+	return len(all), err
+}
+
 func (o *OIDC) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.JWKS, nil) //nolint:gosec // the operator named it
 	if err != nil {

@@ -69,6 +69,11 @@ func Parse(raw string) (Target, error) {
 	return t, t.parameters(params, strings.HasPrefix(scheme, "rediss"))
 }
 
+// Hosts are the addresses that the URL names, and whether the way to them is encrypted.
+func (t Target) Hosts() (addrs []string, encrypted bool) {
+	return t.options.Addrs, t.options.TLSConfig != nil
+}
+
 // place reads the path: /db, or /master/db.
 func (t *Target) place(path string) error {
 	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
