@@ -1,12 +1,15 @@
 package stack
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
 )
 
@@ -44,6 +47,15 @@ func (l *Link) Partition() error {
 	return l.add("timeout", "downstream", `{"timeout": 0}`)
 }
 
+// Swallow cuts the connection when an answer has a word in it: what was asked is done, and whoever asked never learns.
+func (l *Link) Swallow(word string) error {
+	attributes, err := json.Marshal(swallow{word})
+	if err != nil {
+		return err
+	}
+	return l.add("swallow", "downstream", string(attributes))
+}
+
 // Refuse cuts all connections and takes no new ones.
 func (l *Link) Refuse() error { l.proxy.Stop(); return nil }
 
@@ -56,6 +68,29 @@ func (l *Link) Mend() error {
 		return nil
 	}
 	return l.proxy.Start()
+}
+
+// swallow is what toxiproxy has no toxic for.
+type swallow struct {
+	Word string `json:"word"`
+}
+
+func init() { toxics.Register("swallow", new(swallow)) }
+
+// Pipe hands everything on until the word comes.
+func (s *swallow) Pipe(stub *toxics.ToxicStub) {
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case c := <-stub.Input:
+			if c == nil || bytes.Contains(c.Data, []byte(s.Word)) {
+				stub.Close()
+				return
+			}
+			stub.Output <- c
+		}
+	}
 }
 
 func (l *Link) close() { l.proxy.Stop() }

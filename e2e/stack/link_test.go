@@ -58,6 +58,7 @@ func TestALinkIsAsBadAsItIsTold(t *testing.T) {
 		}},
 		{"reset", link.Reset, func(err error, took time.Duration) bool { return err != nil && took < 500*time.Millisecond }},
 		{"partition", link.Partition, func(err error, took time.Duration) bool { return errors.Is(err, os.ErrDeadlineExceeded) }},
+		{"swallowed", func() error { return link.Swallow("coat") }, func(err error, took time.Duration) bool { return err != nil && took < 500*time.Millisecond }},
 		{"refused", link.Refuse, func(err error, took time.Duration) bool { return err != nil && took < 500*time.Millisecond }},
 	} {
 		if err := c.worsen(); err != nil {

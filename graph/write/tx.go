@@ -37,7 +37,7 @@ type Store struct {
 	DB      *sql.DB
 	Dialect string // Ent's name: dialect.SQLite or dialect.Postgres
 	Keys    *keyring.Keyring
-	// Tell is told what was written once it is committed; nil: nobody is. It must not block, and nothing that goes wrong in it
+	// Tell is told what was written once it is committed, or may have been; nil: nobody is. It must not block, and nothing that goes wrong in it
 	// can make a write fail that is done.
 	Tell  func(context.Context, []event.Event)
 	Reach *Reach // with Tell
@@ -77,13 +77,24 @@ func (s Store) Within(ctx context.Context, fn func(w Writing) error) (err error)
 	if err := keeper.Flush(ctx); err != nil {
 		return fmt.Errorf("seal again what is about somebody else now: %w", err)
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	s.tell(ctx, w)
+	if err != nil {
+		// Nobody knows whether it was done, and the database may be at it still: whoever waits for the change looks again.
+		time.AfterFunc(settled, func() { s.tell(context.Background(), w) })
 		return fmt.Errorf("commit write: %w", err)
 	}
-	if w.changes != nil {
-		if events := w.changes.events(time.Now().UTC()); len(events) > 0 {
-			s.Tell(ctx, events)
-		}
-	}
 	return nil
+}
+
+// settled is when a commit that was not answered is done, or will not be.
+const settled = 2 * time.Second
+
+func (s Store) tell(ctx context.Context, w Writing) {
+	if w.changes == nil {
+		return
+	}
+	if events := w.changes.events(time.Now().UTC()); len(events) > 0 {
+		s.Tell(ctx, events)
+	}
 }
