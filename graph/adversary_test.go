@@ -23,6 +23,11 @@ func (d database) rewritten(t testing.TB, edits ...string) *world {
 
 func rewritten(t testing.TB, edits ...string) *ir.Schema {
 	t.Helper()
+	return compile(t, rewrite(t, edits...))
+}
+
+func rewrite(t testing.TB, edits ...string) []ir.Source {
+	t.Helper()
 	sources, err := compiler.LoadFS(schema.FS)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +42,11 @@ func rewritten(t testing.TB, edits ...string) *ir.Schema {
 			t.Fatalf("%q occurs %d times", edits[i], n)
 		}
 	}
+	return sources
+}
+
+func compile(t testing.TB, sources []ir.Source) *ir.Schema {
+	t.Helper()
 	s, ds := compiler.Compile(sources)
 	if s == nil {
 		t.Fatal(ds)

@@ -175,6 +175,26 @@ func TestWhatGoesOutOfSightElsewhereIsTold(t *testing.T) {
 	})
 }
 
+// What is two keys away counts as told only with a change nearer by. Else that something was written here, though nothing of it
+// shows, would be told by what changed there before.
+func TestWhatChangesFarAwayIsNotTold(t *testing.T) {
+	defer plant()()
+	each(t, func(t *testing.T, w *world) {
+		manager := as("SALES_MANAGER")
+		account := w.put(t, "Account", map[string]any{"name": "Acme", "region": "EMEA"})
+		deal := w.put(t, "Deal", map[string]any{"name": "Big", "account": account})
+		activity := w.put(t, "Activity", map[string]any{"title": "Call", "deal": deal, "occurredAt": today.Add(-time.Hour), "type": "CALL"})
+		f := w.subscribe(t, manager, `subscription($id: ID) @for(purpose: SALES) { activityChanged(id: $id) { kind node { title deal { account { name } } } } }`,
+			"id", read.EncodeID("Activity", activity))
+		w.set(t, manager, "Account", account, `{name: "Apex"}`)
+		w.set(t, manager, "Activity", activity, `{durationMinutes: 5}`) // not asked for
+		w.set(t, manager, "Activity", activity, `{title: "Visit"}`)
+		if got := f.next(); got != `{"kind":"UPDATED","node":{"title":"Visit","deal":{"account":{"name":"Apex"}}}}` {
+			t.Errorf("hidden values show: told %s", got)
+		}
+	})
+}
+
 func TestConsentDecidesAnewForEachEvent(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		officer := as("PRIVACY_OFFICER")

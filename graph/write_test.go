@@ -3,6 +3,7 @@ package graph_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -42,6 +43,19 @@ func TestCreateUpdateDelete(t *testing.T) {
 		}
 		if r = w.ask(t, manager, `query($id: ID!) @for(purpose: SALES) { contact(id: $id) { id } }`, "id", id).ok(t); r.at("contact") != nil {
 			t.Error("still there", r.raw)
+		}
+	})
+}
+
+// Null leaves a new record its defaults, by the clock of the request.
+func TestNullInNewRecords(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.ask(t, as("SUPPORT_AGENT"), `mutation @for(purpose: SUPPORT) { createContact(input: {region: "EMEA", phone: null, lastActivityAt: null, lifecycleStage: null}) {
+			contact { phone lastActivityAt lifecycleStage } } }`).ok(t)
+		for path, want := range map[string]any{"phone": nil, "lastActivityAt": today.Format(time.RFC3339), "lifecycleStage": "SUBSCRIBER"} {
+			if got := r.at("createContact.contact." + path); got != want {
+				t.Errorf("created %s is %v, want %v", path, got, want)
+			}
 		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
@@ -63,7 +62,7 @@ func sessionsRevoke(c *cobra.Command, id string, asJSON bool) (err error) {
 		o.Existing, o.Redis = true, config.Redis
 		h, err := house.Open(c.Context(), o)
 		if err == nil {
-			err = errors.Join(h.Shared.Events.Publish(c.Context(), graph.TopicRevoked, []byte(id)), h.Close())
+			err = errors.Join(identity.TellRevoked(c.Context(), h.Shared.Events, id), h.Close())
 		}
 		if err != nil {
 			return fmt.Errorf("ended in Kratos, but servers were not told and find out within kratos.cache (%s): %w", config.Kratos.Cache, err)

@@ -84,8 +84,10 @@ func changeOf(t *ir.Type, op ir.Op, s *read.Session, in map[string]any) (change,
 		if at, ok := v.(time.Time); ok && startsPeriod(field) && at.After(latest(field, s.Now)) {
 			return change{}, read.FailField(read.CodeBadInput, name, "this starts a retention period, so it cannot lie in the future")
 		}
-		c.columns = append(c.columns, field.Column)
-		c.values = append(c.values, v)
+		if v != nil || op != ir.Create { // a new row has its defaults where nothing is said, and where null is
+			c.columns = append(c.columns, field.Column)
+			c.values = append(c.values, v)
+		}
 		if v != nil {
 			for _, g := range field.Consents {
 				c.gated = append(c.gated, gated{name, g.To})

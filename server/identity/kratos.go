@@ -125,7 +125,7 @@ func (k *Kratos) Revoke(ctx context.Context, id string) error {
 	if k.Events == nil {
 		return nil
 	}
-	return k.Events.Publish(ctx, graph.TopicRevoked, []byte(id))
+	return TellRevoked(ctx, k.Events, id)
 }
 
 // remembers reports whether a look-up may be believed later.

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	kratos "github.com/ory/kratos-client-go"
+
+	"github.com/cloakroom-crm/cloakroom/graph"
 )
 
 // ErrUnknownSession says that Kratos has neither an identity nor a session of the id.
 var ErrUnknownSession = errors.New("Kratos has no identity and no session of this id")
 
 // EndSessions ends all sessions of an identity in Kratos, or one session, by the admin API at url. Whoever remembers them has to
-// be told afterwards: graph.TopicRevoked.
+// be told afterwards: TellRevoked.
 func EndSessions(ctx context.Context, url, id string, timeout time.Duration) error {
 	config := kratos.NewConfiguration()
 	config.Servers = kratos.ServerConfigurations{{URL: strings.TrimSuffix(url, "/")}}
@@ -49,4 +51,9 @@ func carriedOut(resp *http.Response, err error) (bool, error) {
 		return false, fmt.Errorf("the admin API of Kratos answered %d: is kratos.admin its address, and are you allowed?", resp.StatusCode)
 	}
 	return true, nil
+}
+
+// TellRevoked tells every replica on events that the sessions of an identity, or one session, are over.
+func TellRevoked(ctx context.Context, events graph.Events, id string) error {
+	return events.Publish(ctx, graph.TopicRevoked, []byte(id))
 }
