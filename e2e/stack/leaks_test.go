@@ -1,12 +1,15 @@
 package stack_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,8 +21,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/e2e/canary"
 )
 
-// leaks are places where no personal data belongs: what Redis is sent and keeps.
+// leaks are places where no personal data belongs: traces, and what Redis is sent and keeps.
 type leaks struct {
+	spans   *collector
 	client  *redis.Client
 	control string // a canary that is there for certain
 
@@ -27,14 +31,46 @@ type leaks struct {
 	wire strings.Builder
 }
 
+// collector takes traces.
+type collector struct {
+	URL string
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func collect(t *testing.T) *collector {
+	t.Helper()
+	c := &collector{}
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var body io.Reader = r.Body
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			unzipped, err := gzip.NewReader(r.Body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			body = unzipped
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if _, err := c.text.ReadFrom(body); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(s.Close)
+	c.URL = s.URL
+	return c
+}
+
 // listen has Redis write down everything from here on.
-func (w *world) listen(t *testing.T) *leaks {
+func (w *world) listen(t *testing.T, spans *collector) *leaks {
 	t.Helper()
 	o, err := redis.ParseURL(w.Redis.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &leaks{client: redis.NewClient(o), control: canary.RandomDotted(24)}
+	l := &leaks{spans: spans, client: redis.NewClient(o), control: canary.RandomDotted(24)}
 	monitor, err := net.Dial("tcp", w.Redis.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -96,21 +132,36 @@ func (l *leaks) scan(t *testing.T, w *world) {
 		}
 	}
 	for n, g := range w.Gateways {
-		hits, err := s.Reader("log", strings.NewReader(g.Log()))
-		look(g.Admin, false, hits, err)
 		resp, err := http.Get(g.Admin + "/metrics")
 		if err != nil {
 			t.Fatal(err)
 		}
 		text, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK || len(g.Log()) == 0 || len(text) == 0 {
-			t.Errorf("gateway %d: metrics %s: %v, %d bytes; log of %d bytes", n+1, resp.Status, err, len(text), len(g.Log()))
+		if err != nil || !strings.Contains(string(text), "cloakroom_") {
+			t.Errorf("gateway %d has no metrics: %s %v", n+1, resp.Status, err)
 		}
-		hits, err = s.Reader("metrics", strings.NewReader(string(text)))
+		hits, err := s.Reader("metrics", bytes.NewReader(text))
 		look("metrics", false, hits, err)
+		if err := g.Stop(); err != nil { // it sends the last of its traces
+			t.Error(err)
+		}
+		log := g.Log()
+		if !strings.Contains(log, "msg=request") {
+			t.Errorf("gateway %d has no log", n+1)
+		}
+		hits, err = s.Reader("log", strings.NewReader(log))
+		look("log", false, hits, err)
 	}
-	hits, err := s.Reader("values", strings.NewReader(l.values(t)))
+	l.spans.mu.Lock()
+	defer l.spans.mu.Unlock()
+	traces := l.spans.text.Bytes()
+	if !bytes.Contains(traces, []byte("SELECT contacts")) {
+		t.Errorf("no traces of what was done in %d bytes", len(traces))
+	}
+	hits, err := s.Reader("traces", bytes.NewReader(traces))
+	look("traces", false, hits, err)
+	hits, err = s.Reader("values", strings.NewReader(l.values(t)))
 	look("values of Redis", true, hits, err)
 	for _, file := range []string{"dump.rdb", "appendonlydir"} {
 		hits, err := s.Dir(filepath.Join(w.Redis.Dir, file), nil)
@@ -121,7 +172,7 @@ func (l *leaks) scan(t *testing.T, w *world) {
 	wire := l.heard(t)
 	hits, err = s.Reader("wire", strings.NewReader(wire))
 	look("what Redis was sent", true, hits, err)
-	t.Logf("%d canaries, %d bytes looked at, %d of them on the way to Redis", len(w.canaries), s.Scanned(), len(wire))
+	t.Logf("%d canaries, %d bytes looked at, %d of them traces, %d on the way to Redis", len(w.canaries), s.Scanned(), len(traces), len(wire))
 }
 
 // heard is what Redis was sent so far. It tells with a delay.
