@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -317,8 +318,10 @@ func (p *population) exchange(t testing.TB, w *world, viewer policy.Principal, r
 		}
 	}
 	p.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	want := canonical(t, before)
-	kept = p.unseen(t, w, all, func() bool { return canonical(t, p.readAll(t, w, viewer, req)) == want })
+	kept = p.unseen(t, w, all, func() (func(keyringtest.Change) bool, bool) {
+		now := p.readAll(t, w, viewer, req)
+		return p.shows(before, now), canonical(t, now) == canonical(t, before)
+	})
 	return kept, func() { p.set(t, w, p.was(kept)...) }
 }
 
@@ -361,20 +364,60 @@ func (p *population) decides(f *ir.Field) bool {
 	return f.Name == "region"
 }
 
-// unseen makes the exchanges that keep hidden, halving what shows until it is found.
-func (p *population) unseen(t testing.TB, w *world, all []keyringtest.Change, hidden func() bool) []keyringtest.Change {
+// shows tells which cells read otherwise than before. Of a row that is there no more, or was not, it is every cell.
+func (p *population) shows(before, now reply) func(keyringtest.Change) bool {
+	was, is := before.at("nodes").([]any), now.at("nodes").([]any)
+	at := make(map[uuid.UUID]int, len(p.rows))
+	for i, r := range p.rows {
+		at[r.id] = i
+	}
+	return func(c keyringtest.Change) bool {
+		i := at[c.Row]
+		one, _ := was[i].(map[string]any)
+		other, _ := is[i].(map[string]any)
+		if one == nil || other == nil {
+			return one != nil || other != nil
+		}
+		for _, f := range c.Type.Fields {
+			if f.Column == c.Column {
+				name := c.Type.Name + "_" + f.Name
+				return !reflect.DeepEqual(one[name], other[name])
+			}
+		}
+		return false
+	}
+}
+
+// unseen makes the exchanges that keep hidden. look tells which cells show, and whether all is as before. Those that do not show
+// are made first, so that the others need not be looked for one by one.
+func (p *population) unseen(t testing.TB, w *world, all []keyringtest.Change, look func() (shows func(keyringtest.Change) bool, hidden bool)) []keyringtest.Change {
 	t.Helper()
+	if len(all) == 0 {
+		return nil
+	}
 	p.set(t, w, all...)
-	if len(all) == 0 || hidden() {
+	shows, hidden := look()
+	if hidden {
 		return all
 	}
 	p.set(t, w, p.was(all)...)
 	if len(all) == 1 {
 		return nil
 	}
-	half := len(all) / 2
-	first := p.unseen(t, w, all[:half], hidden)
-	return append(first[:len(first):len(first)], p.unseen(t, w, all[half:], hidden)...)
+	var first, last []keyringtest.Change
+	for _, c := range all {
+		if shows(c) {
+			last = append(last, c)
+		} else {
+			first = append(first, c)
+		}
+	}
+	if first == nil || last == nil {
+		half := len(all) / 2
+		first, last = all[:half], all[half:]
+	}
+	kept := p.unseen(t, w, first, look)
+	return append(kept[:len(kept):len(kept)], p.unseen(t, w, last, look)...)
 }
 
 // readAll reads every row and every field by id.
