@@ -168,15 +168,24 @@ func (p *patient) clock(ctx context.Context, r room, tell teller) {
 	took := time.Since(began)
 	apart := theirs.Sub(began.Add(took / 2)).Abs()
 	apart = max(0, apart-took/2)
-	const remedy = "have both follow the same time (NTP)"
-	switch says := fmt.Sprintf("this machine and the database are %s apart", apart.Round(time.Millisecond)); {
-	case apart > clockFail:
-		tell("clock", Fail, says+": retention, consent and sessions go by the clock", remedy)
-	case apart > clockWarn:
-		tell("clock", Warn, says, remedy)
+	switch state, says := drift(apart); state {
+	case OK:
+		tell("clock", state, says, "")
 	default:
-		tell("clock", OK, says, "")
+		tell("clock", state, says, "have both follow the same time (NTP)")
 	}
+}
+
+// drift judges how far two clocks are apart.
+func drift(apart time.Duration) (state State, says string) {
+	says = fmt.Sprintf("this machine and the database are %s apart", apart.Round(time.Millisecond))
+	switch {
+	case apart > clockFail:
+		return Fail, says + ": retention, consent and sessions go by the clock"
+	case apart > clockWarn:
+		return Warn, says
+	}
+	return OK, says
 }
 
 // schema compares the databases with what the program is made for.

@@ -90,9 +90,9 @@ type Room struct {
 
 // Rooms are the databases that the options name.
 func (o Options) Rooms() (data, keys, ledger Room) {
-	o.Keys = o.Keys.in(o.Data, o.Database)
-	return Room{URL: o.Database, setting: "database"}, Room{URL: o.Keys.Database, setting: "keys.dsn", what: "keys: "},
-		Room{URL: o.Keys.Ledger, setting: "keys.ledger", what: "erasure ledger: "}
+	k := o.Keys.in(o.Data, o.Database)
+	return Room{URL: o.Database, setting: "database"}, Room{URL: k.Database, setting: "keys.dsn", what: "keys: "},
+		Room{URL: k.Ledger, setting: "keys.ledger", what: "erasure ledger: "}
 }
 
 // RootKey is the URI of the root key that the options name.

@@ -44,7 +44,7 @@ func explained(err error, url string) error {
 func unreached(err error, setting string) error {
 	var answer *pgconn.PgError
 	var connect *pgconn.ConnectError
-	remedy := ""
+	var remedy string
 	switch {
 	case errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28"):
 		remedy = "see that user and password in the setting `" + setting + "` are right"

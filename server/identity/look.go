@@ -19,17 +19,23 @@ var (
 func PublicKratos(ctx context.Context, url string) error {
 	api := kratosAt(url)
 	_, resp, err := api.MetadataAPI.IsReady(ctx).Execute()
+	if resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
+	}
 	switch {
 	case err != nil && resp != nil && resp.StatusCode < http.StatusInternalServerError:
 		return errNotPublic
 	case err != nil:
 		return withoutBody(err, resp)
 	}
-	_, resp, err = api.FrontendAPI.ToSession(ctx).Execute()
+	_, whoami, err := api.FrontendAPI.ToSession(ctx).Execute()
+	if whoami != nil && whoami.Body != nil {
+		_ = whoami.Body.Close()
+	}
 	switch {
-	case err != nil && resp == nil:
+	case err != nil && whoami == nil:
 		return err
-	case err == nil || resp.StatusCode != http.StatusUnauthorized:
+	case err == nil || whoami.StatusCode != http.StatusUnauthorized:
 		return errNotPublic
 	}
 	return nil
@@ -38,6 +44,9 @@ func PublicKratos(ctx context.Context, url string) error {
 // AdminKratos asks the admin API of Kratos at url for its version.
 func AdminKratos(ctx context.Context, url string) (version string, err error) {
 	said, resp, err := kratosAt(strings.TrimSuffix(url, "/") + "/admin").MetadataAPI.GetVersion(ctx).Execute()
+	if resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
+	}
 	switch {
 	case err != nil && resp == nil:
 		return "", err
