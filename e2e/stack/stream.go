@@ -37,7 +37,7 @@ func (g *Gateway) Subscribe(ctx context.Context, who Credential, query string) (
 	req.Header.Set("Accept", "text/event-stream")
 	who(req)
 	open := http.Client{Transport: client.Transport} // it is to stay open
-	resp, err := open.Do(req) //nolint:bodyclose // the stream closes it when it ends
+	resp, err := open.Do(req)                        //nolint:bodyclose // the stream closes it when it ends
 	if err != nil {
 		end()
 		return nil, err
