@@ -10,12 +10,12 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/server/journal"
 )
 
 // refuse answers in the form GraphQL clients understand.
@@ -109,8 +109,7 @@ func limited(d time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// recovered turns a panic into a 500. The log gets the stack and the panic's type; its text only when the runtime wrote
-// it, because any other may quote a value.
+// recovered turns a panic into a 500. The log gets the stack, and of the panic what may be written.
 func recovered(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,11 +121,7 @@ func recovered(log *slog.Logger) func(http.Handler) http.Handler {
 				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(v) // net/http's own way to hang up
 				}
-				what := fmt.Sprintf("%T", v)
-				if err, ok := v.(runtime.Error); ok {
-					what = err.Error()
-				}
-				log.ErrorContext(r.Context(), "panic", "what", what, "stack", string(debug.Stack()))
+				log.ErrorContext(r.Context(), "panic", "what", journal.Panic(v), "stack", string(debug.Stack()))
 				refuse(w, http.StatusInternalServerError, read.Fail(read.CodeInternal, "internal error"))
 			}()
 			next.ServeHTTP(w, r)

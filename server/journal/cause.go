@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,6 +39,15 @@ func Cause(err error) (text string) {
 		}
 	}
 	return unquoted(text)
+}
+
+// Panic is what may be written of a panic: its type, and its text only when the runtime wrote it, because any other may quote a
+// value.
+func Panic(v any) string {
+	if err, ok := v.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 // tree is an error and what it wraps.

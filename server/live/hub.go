@@ -144,10 +144,11 @@ func (h *Hub) authenticate(r *http.Request) (policy.Principal, error) {
 	return p, err
 }
 
-// credentials is a request that says who somebody is, and holds on to nothing else of theirs.
+// credentials is a request that says who somebody is, and holds on to nothing else of theirs. A cookie counts only with the word of
+// the browser which page asks, so that comes along.
 func credentials(r *http.Request) *http.Request {
 	out := &http.Request{Method: r.Method, URL: r.URL, Header: http.Header{}, Host: r.Host, RemoteAddr: r.RemoteAddr}
-	for _, name := range []string{"Authorization", "Cookie", "X-Session-Token"} {
+	for _, name := range []string{"Authorization", "Cookie", "X-Session-Token", "Origin", "Sec-Fetch-Site", "Upgrade"} {
 		if v := r.Header.Values(name); len(v) > 0 {
 			out.Header[name] = v
 		}
@@ -182,11 +183,15 @@ func (h *Hub) listen() {
 // revoked ends the connections of an identity, and asks of all others whether they are still who they were: a notice may name a
 // session, and those are known to the authenticator alone. It asks once: further notices that arrive meanwhile have it ask again.
 func (h *Hub) revoked(n graph.Notice) {
-	for _, c := range h.all() {
+	var others []*conn
+	for _, c := range h.all() { // first those that are known to be over: to ask about the others takes a while
 		if !n.Gap && string(n.Data) == c.principal.ID {
 			c.end(errRevoked)
-			continue
+		} else {
+			others = append(others, c)
 		}
+	}
+	for _, c := range others {
 		ctx, cancel := context.WithTimeout(context.Background(), h.Write)
 		p, err := c.who(ctx)
 		cancel()
@@ -215,9 +220,23 @@ func (h *Hub) all() []*conn {
 	return out
 }
 
-// open begins an operation. What takes too long to begin is given up; once it has begun it may last.
-func (c *conn) open(ctx context.Context, body []byte) (*graph.Stream, error) {
-	ctx, cancel := context.WithTimeout(policy.WithPrincipal(ctx, c.principal), c.hub.Timeout)
+// still finds out who asks now: a connection lasts for longer than sessions and roles do. One whose client is nobody any more, or
+// somebody else, ends.
+func (c *conn) still(ctx context.Context) (policy.Principal, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.hub.Timeout)
+	defer cancel()
+	p, err := c.who(ctx)
+	switch {
+	case err != nil && gone(err), err == nil && p.ID != c.principal.ID:
+		c.end(errRevoked)
+		return p, errRevoked
+	}
+	return p, err
+}
+
+// open begins an operation of whoever p is. What takes too long to begin is given up; once it has begun it may last.
+func (c *conn) open(ctx context.Context, p policy.Principal, body []byte) (*graph.Stream, error) {
+	ctx, cancel := context.WithTimeout(policy.WithPrincipal(ctx, p), c.hub.Timeout)
 	defer cancel()
 	return c.hub.Gateway.Open(ctx, body, c.who)
 }

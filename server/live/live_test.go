@@ -21,8 +21,10 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/live"
 )
 
@@ -59,6 +61,12 @@ func (p *people) set(token string, who *policy.Principal) {
 		return
 	}
 	p.known[token] = *who
+}
+
+func (p *people) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
 }
 
 // site is a server with an empty database.
@@ -156,6 +164,11 @@ const contacts = `subscription @for(purpose: SALES) { contactChanged { kind node
 
 func (s *site) stream(token, query string) *stream {
 	s.t.Helper()
+	return s.streamWith(http.Header{"Authorization": {"Bearer " + token}}, query)
+}
+
+func (s *site) streamWith(credentials http.Header, query string) *stream {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	s.t.Cleanup(cancel)
 	body, _ := json.Marshal(map[string]any{"query": query})
@@ -163,9 +176,9 @@ func (s *site) stream(token, query string) *stream {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	req.Header = credentials.Clone()
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "text/event-stream")
-	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := s.Client().Do(req)
 	if err != nil {
 		s.t.Fatal(err)
@@ -291,6 +304,148 @@ func TestASessionIsLookedAtAnewForEachEvent(t *testing.T) {
 	s.ask("other", `mutation @for(purpose: SALES) { createContact(input: {firstName: "Ada"}) { contact { id } } }`)
 	a.want("next UNAUTHENTICATED", "complete", "end")
 	ws.want(`1 error UNAUTHENTICATED`)
+}
+
+// A connection lasts for an hour, and sessions and roles may not: each operation of a WebSocket is answered as whoever asks now.
+func TestASessionIsLookedAtAnewForEachOperation(t *testing.T) {
+	s := open(t, nil)
+	me := func(purpose string) string { return `query @for(purpose: ` + purpose + `) { me { role } }` }
+	officer := policy.Principal{ID: "officer", Role: "PRIVACY_OFFICER"}
+	ws := s.socket("officer")
+	ws.subscribe("1", me("PRIVACY_REQUEST"))
+	ws.want(`1 next {"role":"PRIVACY_OFFICER"}`, "1 complete")
+	s.people.set("officer", &policy.Principal{ID: "officer", Role: "MARKETER"})
+	ws.subscribe("2", me("MARKETING"))
+	ws.want(`2 next {"role":"MARKETER"}`, "2 complete")
+	s.people.fail(&read.Error{Code: read.CodeUnavailable, Message: "try again later"})
+	ws.subscribe("3", me("MARKETING"))
+	ws.want(`3 error UNAVAILABLE`)
+	s.people.fail(nil)
+	ws.subscribe("4", me("MARKETING"))
+	ws.want(`4 next {"role":"MARKETER"}`, "4 complete")
+	s.people.set("officer", &policy.Principal{ID: "somebody else", Role: "PRIVACY_OFFICER"})
+	ws.subscribe("5", me("PRIVACY_REQUEST"))
+	ws.want(`5 error UNAUTHENTICATED`)
+	ws.closed(4401)
+	s.people.set("officer", &officer)
+	ws = s.socket("officer")
+	s.people.set("officer", nil)
+	ws.subscribe("1", me("PRIVACY_REQUEST"))
+	ws.want(`1 error UNAUTHENTICATED`)
+	ws.closed(4401)
+}
+
+// Whoever is named by a notice does not stay until all others have been asked about.
+func TestARevokedIdentityDoesNotWaitForOthers(t *testing.T) {
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	s := open(t, func(c *live.Config) { c.Identity = slow{c.Identity, held, release} })
+	defer close(release)
+	for range 20 {
+		s.stream("officer", `subscription { contactChanged { kind } }`).ready()
+	}
+	a := s.stream("m", contacts).ready()
+	s.revoke("manager")
+	<-held // somebody is being asked about
+	a.want("next UNAUTHENTICATED", "complete", "end")
+}
+
+// slow is an authenticator that does not answer before it is released.
+type slow struct {
+	identity.Authenticator
+	held    chan struct{}
+	release chan struct{}
+}
+
+func (s slow) Authenticate(r *http.Request) (policy.Principal, error) {
+	select {
+	case s.held <- struct{}{}:
+	default:
+	}
+	<-s.release
+	return s.Authenticator.Authenticate(r)
+}
+
+// A cookie counts only with the word of the browser which page asks, also when it is looked at again.
+func TestCookiesAreLookedAtAgain(t *testing.T) {
+	directory := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Cookie") != "ory_kratos_session=m" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": "session", "active": true, "expires_at": time.Now().Add(time.Hour), "identity": map[string]any{
+			"id": "manager", "schema_id": "person", "schema_url": "", "traits": nil, "metadata_public": map[string]any{"cloakroom": map[string]any{"role": "SALES_MANAGER"}}}})
+	}))
+	defer directory.Close()
+	s := open(t, func(c *live.Config) {
+		kratos, err := identity.NewKratos(identity.KratosConfig{URL: directory.URL, Timeout: 5 * time.Second, Roles: staff{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Identity = kratos
+	})
+	sent := func(headers ...string) http.Header {
+		h := http.Header{"Cookie": {"session=m; ory_kratos_session=m"}}
+		for _, name := range headers {
+			h.Set(name, map[string]string{"Origin": s.URL, "Sec-Fetch-Site": "same-origin"}[name])
+		}
+		return h
+	}
+	for _, header := range []string{"Origin", "Sec-Fetch-Site"} {
+		f := s.streamWith(sent(header), contacts).ready()
+		until(t, "it is open", func() bool { return s.house.Gateway.Streams() == 1 })
+		s.revoke("somebody")
+		s.create("Ada")
+		f.want(`next {"kind":"CREATED","node":{"firstName":"Ada"}}`)
+		f.stop()
+		until(t, "it is gone", func() bool { return s.house.Gateway.Streams() == 0 })
+	}
+	for name, code := range map[string]int{"Origin": 0, "": 4403} {
+		h := sent()
+		if name != "" {
+			h = sent(name)
+		}
+		ws, _, err := s.dial(h, "graphql-transport-ws") //nolint:bodyclose // of a WebSocket there is none
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.send(`{"type":"connection_init"}`)
+		if code != 0 {
+			ws.closed(code)
+			continue
+		}
+		ws.want("connection_ack")
+		ws.subscribe("1", `query @for(purpose: SALES) { me { role } }`)
+		ws.want(`1 next {"role":"SALES_MANAGER"}`, "1 complete")
+	}
+}
+
+// staff are the roles of a directory without customers.
+type staff struct{}
+
+func (staff) Kind(string) (known, customer bool) { return true, false }
+
+// A panic ends the operation it happened in, and nothing else.
+func TestAPanicEndsOneOperation(t *testing.T) {
+	s := open(t, func(c *live.Config) { c.Gateway = panics{c.Gateway} })
+	ws := s.socket("m")
+	ws.subscribe("1", "panic anna@example.com")
+	ws.want(`1 error INTERNAL`)
+	ws.subscribe("1", `query @for(purpose: SALES) { me { role } }`)
+	ws.want(`1 next {"role":"SALES_MANAGER"}`, "1 complete")
+	if log := s.log.String(); !strings.Contains(log, "msg=panic") || strings.Contains(log, "anna") {
+		t.Error(log)
+	}
+}
+
+// panics is a gateway with a fault.
+type panics struct{ live.Gateway }
+
+func (p panics) Open(ctx context.Context, body []byte, who graph.Who) (*graph.Stream, error) {
+	if bytes.Contains(body, []byte("panic")) {
+		panic(string(body))
+	}
+	return p.Gateway.Open(ctx, body, who)
 }
 
 func TestWithdrawnConsentIsMaskedFromThen(t *testing.T) {

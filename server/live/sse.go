@@ -68,7 +68,7 @@ func (h *Hub) serveEvents(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, "the request broke off"))
 		return
 	}
-	stream, err := c.open(ctx, body)
+	stream, err := c.open(ctx, p, body)
 	clear(body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, err.Error()))
@@ -143,11 +143,16 @@ func (e *events) flush() {
 
 // refuse answers in the form GraphQL clients understand.
 func refuse(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{forClient(err).GraphQL()}})
+}
+
+// forClient is what a client may know of an error.
+func forClient(err error) *read.Error {
 	var mine *read.Error
 	if !errors.As(err, &mine) {
 		mine = read.Fail(read.CodeInternal, "internal error")
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{mine.GraphQL()}})
+	return mine
 }

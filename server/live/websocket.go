@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/server/journal"
 )
 
 // subprotocol is GraphQL over WebSocket as the library graphql-ws specifies it.
@@ -260,25 +262,42 @@ func (s *socket) subscribe(ctx context.Context, c *conn, m message) error {
 		return s.fail(m.ID, &graphql.Response{Errors: failures(errConns)})
 	}
 	s.operations[m.ID] = stop
+	free := sync.OnceFunc(func() {
+		stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.operations, m.ID)
+		s.busy = time.Now()
+	})
 	s.running.Go(func() {
-		defer func() {
-			stop()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			delete(s.operations, m.ID)
-			s.busy = time.Now()
-		}()
-		s.run(ctx, c, m)
+		defer free()
+		s.run(ctx, c, m, free)
 	})
 	return nil
 }
 
-// run answers one operation. A client that has completed it, or left, hears nothing more of it.
-func (s *socket) run(ctx context.Context, c *conn, m message) {
-	stream, err := c.open(ctx, m.Payload)
+// run answers one operation. A client that has completed it, or left, hears nothing more of it. Its name is free before the client
+// hears that it has ended.
+func (s *socket) run(ctx context.Context, c *conn, m message, free func()) {
+	fail := func(errs gqlerror.List) {
+		free()
+		_ = s.fail(m.ID, &graphql.Response{Errors: errs})
+	}
+	defer func() {
+		if v := recover(); v != nil { // nobody above would: the whole server would end
+			s.hub.Log.ErrorContext(ctx, "panic", "what", journal.Panic(v), "stack", string(debug.Stack()))
+			fail(failures(read.Fail(read.CodeInternal, "internal error")))
+		}
+	}()
+	p, err := c.still(ctx)
+	if err != nil {
+		fail(failures(forClient(err)))
+		return
+	}
+	stream, err := c.open(ctx, p, m.Payload)
 	clear(m.Payload)
 	if err != nil {
-		_ = s.fail(m.ID, &graphql.Response{Errors: failures(read.Fail(read.CodeBadInput, err.Error()))})
+		fail(failures(read.Fail(read.CodeBadInput, err.Error())))
 		return
 	}
 	defer stream.Close()
@@ -286,12 +305,13 @@ func (s *socket) run(ctx context.Context, c *conn, m message) {
 		resp, err := stream.Next(ctx, nil)
 		switch {
 		case errors.Is(err, io.EOF):
+			free()
 			_ = s.send(message{ID: m.ID, Type: "complete"})
 			return
 		case err != nil:
 			return
 		case len(resp.Data) == 0 && len(resp.Errors) > 0:
-			_ = s.fail(m.ID, resp) // which completes it
+			fail(resp.Errors) // which completes it
 			return
 		}
 		text, err := graph.Encode(resp)
