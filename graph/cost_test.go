@@ -13,6 +13,7 @@ import (
 func TestWhatOperationsCost(t *testing.T) {
 	w := databases(t)[0].demo(t)
 	const eight = `id fullName email phone jobTitle city country createdAt`
+	const twenty = `"a" "b" "c" "d" "e" "f" "g" "h" "i" "j" "k" "l" "m" "n" "o" "p" "q" "r" "s" "t"`
 	for name, c := range map[string]struct {
 		query     string
 		variables string
@@ -32,9 +33,12 @@ func TestWhatOperationsCost(t *testing.T) {
 		"pages within a page":          {`{ accounts(first: 10) { nodes { contacts(first: 10) { nodes { id } } } } }`, ``, 3},
 		"a page of pages":              {`{ accounts(first: 100) { nodes { contacts(first: 100) { nodes { id } } } } }`, ``, 204},
 		"records by ids":               {`query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { ` + eight + ` } } }`, `{"ids": ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"]}`, 3},
+		"records by a default":         {`query($ids: [ID!] = [` + twenty + `]) { nodes(ids: $ids) { ... on Contact { ` + eight + ` } } }`, `{}`, 3},
+		"records of a list":            {`{ nodes(ids: [` + twenty + `]) { ... on Contact { ` + eight + ` } } }`, ``, 3},
 		"an aggregate":                 {`{ contactsAggregate { count } }`, ``, 21},
 		"a search":                     {`{ search(query: "au") { nodes { __typename } } }`, ``, 22},
 		"the schema":                   {`{ __schema { queryType { name } } }`, ``, 51},
+		"a type":                       {`{ __type(name: "Contact") { fields { name type { name kind } } } }`, ``, 51},
 		"a mutation that finds nobody": {`mutation { deleteContact(id: "x") { id } }`, ``, 0},
 	} {
 		query := c.query

@@ -47,6 +47,7 @@ const (
 	aWrite     = 1000
 	anOverview = 2000 // a search, an aggregate
 	theSchema  = 5000
+	aWord      = 2 // of the schema: these are read one by one
 )
 
 // kind is what a field means for the size of the answer.
@@ -59,13 +60,15 @@ const (
 	byIDs        // one object for each of ids
 	grouped      // one object for each group
 	schemas      // __schema and __type
+	listed       // a list of the schema's: as many objects as such a list has
 )
 
 // price is what a field adds.
 type price struct {
-	kind kind
-	once int64
-	typ  string // of what is selected below
+	kind  kind
+	once  int64
+	typ   string // of what is selected below
+	times int64  // objects of what is listed
 }
 
 // prices are those of every field, by type. They come from the API's schema and the compiled one, so that a document can be
@@ -77,7 +80,7 @@ func pricesOf(s *ast.Schema, compiled *ir.Schema) prices {
 	for _, t := range compiled.Entities() {
 		aggregates[api.AggregateField(t)] = true
 	}
-	out := prices{}
+	out, lists := prices{}, listsOf(s)
 	for _, t := range s.Types {
 		if t.Kind != ast.Object && t.Kind != ast.Interface {
 			continue
@@ -90,6 +93,9 @@ func pricesOf(s *ast.Schema, compiled *ir.Schema) prices {
 			case f.Name == "__schema" || f.Name == "__type":
 				p.kind, p.once = schemas, theSchema
 			case t.BuiltIn:
+				if n := lists[t.Name+"."+f.Name]; n > 0 {
+					p.kind, p.times = listed, n
+				}
 			case t == s.Query && aggregates[f.Name]:
 				p.kind, p.once = grouped, anOverview
 			case f.Arguments.ForName("first") != nil:
@@ -115,6 +121,34 @@ func pricesOf(s *ast.Schema, compiled *ir.Schema) prices {
 		out[t.Name] = fields
 	}
 	return out
+}
+
+// listsOf is how many objects a list of the schema's has, rounded up: all types, and of each as much as types have on average.
+// Then a question about all types costs what its answer has, and one that asks about types within types costs that much more.
+func listsOf(s *ast.Schema) map[string]int64 {
+	var fields, args, inputs, values, interfaces, possible, ofDirectives int
+	for _, t := range s.Types {
+		interfaces, values = interfaces+len(t.Interfaces), values+len(t.EnumValues)
+		possible += len(s.GetPossibleTypes(t))
+		if t.Kind == ast.InputObject {
+			inputs += len(t.Fields)
+			continue
+		}
+		fields += len(t.Fields)
+		for _, f := range t.Fields {
+			args += len(f.Arguments)
+		}
+	}
+	for _, d := range s.Directives {
+		ofDirectives += len(d.Arguments)
+	}
+	mean := func(of, among int) int64 { return int64(of/max(among, 1)) + 1 }
+	types := len(s.Types)
+	return map[string]int64{
+		"__Schema.types": int64(types), "__Schema.directives": int64(len(s.Directives)), "__Directive.args": mean(ofDirectives, len(s.Directives)),
+		"__Type.fields": mean(fields, types), "__Type.inputFields": mean(inputs, types), "__Type.enumValues": mean(values, types),
+		"__Type.interfaces": mean(interfaces, types), "__Type.possibleTypes": mean(possible, types), "__Field.args": mean(args, fields),
+	}
 }
 
 // measuring is one pass over an operation. It is linear in the document: a fragment is measured once, however often it is
@@ -225,6 +259,10 @@ func (m *measuring) field(f *ast.Field, p price) size {
 		s.values = product(m.ids(f), s.values)
 	case grouped:
 		s.values = product(page, s.values)
+	case listed:
+		s.values = product(p.times, s.values)
+	case schemas:
+		s.values = product(aWord, s.values)
 	}
 	s.values = sum(s.values, max(p.once, 1))
 	return s
@@ -312,17 +350,21 @@ func (m *measuring) ids(f *ast.Field) int64 {
 	if a == nil || a.Value == nil {
 		return 1
 	}
-	n := 1
-	switch v := a.Value; v.Kind {
-	case ast.ListValue:
-		n = len(v.Children)
-	case ast.Variable:
-		switch list := m.variables[v.Raw].(type) {
+	n, v := 1, a.Value
+	if v.Kind == ast.Variable {
+		given, ok := m.variables[v.Raw]
+		switch list := given.(type) {
 		case []any:
 			n = len(list)
 		case []string:
 			n = len(list)
 		}
+		if d := m.op.VariableDefinitions.ForName(v.Raw); !ok && d != nil && d.DefaultValue != nil {
+			v = d.DefaultValue
+		}
+	}
+	if v.Kind == ast.ListValue {
+		n = len(v.Children)
 	}
 	return int64(min(n, largest))
 }
