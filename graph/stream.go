@@ -59,11 +59,14 @@ func (g *Gateway) Streams() int {
 	return len(g.hub.streams)
 }
 
-// Open begins an operation that was sent as the body of a GraphQL over HTTP request. The principal in ctx is who sent it. A
-// body that is no request is an error that says so and repeats nothing.
-func (g *Gateway) Open(ctx context.Context, body []byte, who Who) (*Stream, error) {
+// Open begins an operation that was sent as the body of a GraphQL over HTTP request, with what it said by Idempotency-Key. The
+// principal in ctx is who sent it. A body that is no request is an error that says so and repeats nothing.
+func (g *Gateway) Open(ctx context.Context, body []byte, keys []string, who Who) (*Stream, error) {
 	r, err := decodeRequest(body)
 	if err != nil {
+		return nil, err
+	}
+	if r.onceKey, err = onceKey(keys); err != nil {
 		return nil, err
 	}
 	r.overHTTP = true

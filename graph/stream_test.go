@@ -46,7 +46,7 @@ func (w *world) subscribe(t testing.TB, p policy.Principal, query string, vars .
 	var cancel context.CancelFunc
 	f.ctx, cancel = context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	f.Stream, err = w.Open(policy.WithPrincipal(f.ctx, p), body, func(context.Context) (policy.Principal, error) {
+	f.Stream, err = w.Open(policy.WithPrincipal(f.ctx, p), body, nil, func(context.Context) (policy.Principal, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.who, f.err

@@ -14,9 +14,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
-// Gateway opens operations.
+// Gateway opens operations; keys are the values of Idempotency-Key that came along.
 type Gateway interface {
-	Open(ctx context.Context, body []byte, who graph.Who) (*graph.Stream, error)
+	Open(ctx context.Context, body []byte, keys []string, who graph.Who) (*graph.Stream, error)
 }
 
 // Config is what a Hub needs. Times that are zero have their defaults.
@@ -235,8 +235,8 @@ func (c *conn) still(ctx context.Context) (policy.Principal, error) {
 }
 
 // open begins an operation of whoever p is. What takes too long to begin is given up; once it has begun it may last.
-func (c *conn) open(ctx context.Context, p policy.Principal, body []byte) (*graph.Stream, error) {
+func (c *conn) open(ctx context.Context, p policy.Principal, body []byte, keys []string) (*graph.Stream, error) {
 	ctx, cancel := context.WithTimeout(policy.WithPrincipal(ctx, p), c.hub.Timeout)
 	defer cancel()
-	return c.hub.Gateway.Open(ctx, body, c.who)
+	return c.hub.Gateway.Open(ctx, body, keys, c.who)
 }

@@ -271,6 +271,22 @@ func TestEventsOfOneAnswer(t *testing.T) {
 	}
 }
 
+// A mutation that is repeated with its key is one act, also where its answer is a stream.
+func TestMutationsAreRepeatedOnStreams(t *testing.T) {
+	s := open(t, nil)
+	sent := http.Header{"Authorization": {"Bearer m"}, "Idempotency-Key": {"a-key"}}
+	const create = `mutation @for(purpose: SALES) { createContact(input: {firstName: "Ada"}) { contact { id } } }`
+	once, again := s.streamWith(sent, create).next(), s.streamWith(sent, create).next()
+	if !strings.HasPrefix(once, "next {") || again != once {
+		t.Errorf("%s, then %s", once, again)
+	}
+	s.streamWith(sent, strings.Replace(create, "Ada", "Eve", 1)).want("next IDEMPOTENCY_MISMATCH", "complete", "end")
+	sent.Add("Idempotency-Key", "another")
+	if f := s.streamWith(sent, create); f.resp.StatusCode != http.StatusBadRequest {
+		t.Error("two keys", f.resp.Status)
+	}
+}
+
 func TestARevokedSessionHearsNothingMore(t *testing.T) {
 	s := open(t, nil)
 	a, b, c := s.stream("m", contacts).ready(), s.stream("m", contacts).ready(), s.stream("officer", `subscription { contactChanged { kind } }`).ready()
@@ -441,11 +457,11 @@ func TestAPanicEndsOneOperation(t *testing.T) {
 // panics is a gateway with a fault.
 type panics struct{ live.Gateway }
 
-func (p panics) Open(ctx context.Context, body []byte, who graph.Who) (*graph.Stream, error) {
+func (p panics) Open(ctx context.Context, body []byte, keys []string, who graph.Who) (*graph.Stream, error) {
 	if bytes.Contains(body, []byte("panic")) {
 		panic(string(body))
 	}
-	return p.Gateway.Open(ctx, body, who)
+	return p.Gateway.Open(ctx, body, keys, who)
 }
 
 func TestWithdrawnConsentIsMaskedFromThen(t *testing.T) {

@@ -68,7 +68,7 @@ func (h *Hub) serveEvents(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, "the request broke off"))
 		return
 	}
-	stream, err := c.open(ctx, p, body)
+	stream, err := c.open(ctx, p, body, r.Header.Values("Idempotency-Key"))
 	clear(body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, err.Error()))

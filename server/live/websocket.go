@@ -294,7 +294,7 @@ func (s *socket) run(ctx context.Context, c *conn, m message, free func()) {
 		fail(failures(forClient(err)))
 		return
 	}
-	stream, err := c.open(ctx, p, m.Payload)
+	stream, err := c.open(ctx, p, m.Payload, nil)
 	clear(m.Payload)
 	if err != nil {
 		fail(failures(read.Fail(read.CodeBadInput, err.Error())))
