@@ -77,7 +77,7 @@ type site struct {
 	house  *house.House
 	hub    *live.Hub
 	leave  chan struct{}
-	log    *bytes.Buffer
+	log    *record
 }
 
 var manager = policy.Principal{ID: "manager", Role: "SALES_MANAGER"}
@@ -88,7 +88,7 @@ func open(t testing.TB, change func(*live.Config)) *site { return within(t, 30*t
 func within(t testing.TB, limit time.Duration, change func(*live.Config)) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{t: t, leave: make(chan struct{}), log: &bytes.Buffer{}}
+	s := &site{t: t, leave: make(chan struct{}), log: &record{}}
 	s.people = &people{known: map[string]policy.Principal{"m": manager, "officer": {ID: "officer", Role: "PRIVACY_OFFICER"},
 		"marketer": {ID: "marketer", Role: "MARKETER"}}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
@@ -452,6 +452,24 @@ func TestAPanicEndsOneOperation(t *testing.T) {
 	if log := s.log.String(); !strings.Contains(log, "msg=panic") || strings.Contains(log, "anna") {
 		t.Error(log)
 	}
+}
+
+// record is a log that can be read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(line)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 // panics is a gateway with a fault.
