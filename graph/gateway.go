@@ -259,13 +259,34 @@ func (g *Gateway) present(ctx context.Context, err error) *gqlerror.Error {
 		}
 		return out
 	}
-	g.log.ErrorContext(ctx, "operation failed", "path", graphql.GetPath(ctx).String(), "err", err)
+	g.log.ErrorContext(ctx, "operation failed", "field", field(ctx), "err", pathless(err))
 	if unavailable(err) {
 		out := read.Fail(read.CodeUnavailable, "the database does not answer: try again later").GraphQL()
 		out.Path = graphql.GetPath(ctx)
 		return out
 	}
 	return &gqlerror.Error{Message: "internal error", Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": read.CodeInternal}}
+}
+
+// field names the field under way as the schema does. Its path has the sender's aliases, and those may be anybody's names.
+func field(ctx context.Context) string {
+	f := graphql.GetFieldContext(ctx)
+	if f == nil || f.Field.Field == nil {
+		return ""
+	}
+	return f.Object + "." + f.Field.Name
+}
+
+// pathless is an error without the path that the executor put before it.
+func pathless(err error) error {
+	var located *gqlerror.Error
+	switch {
+	case !errors.As(err, &located):
+		return err
+	case located.Err != nil:
+		return located.Err
+	}
+	return errors.New(located.Message)
 }
 
 // recovered turns a panic into an error. Its text goes to the log only when the runtime wrote it, because any other may
