@@ -37,10 +37,12 @@ type OIDC struct {
 	OIDCConfig
 	client *http.Client
 
-	mu      sync.Mutex // held while keys are fetched: others wait for the same answer
+	asking sync.Mutex // held while keys are fetched: whose key is not known waits for the same answer
+	tried  time.Time  // when they were last asked for; under asking
+
+	mu      sync.Mutex
 	keys    []jose.JSONWebKey
 	fetched time.Time // when keys came
-	tried   time.Time // when they were last asked for
 }
 
 // algorithms are signatures that only the issuer can make. With HMAC whoever checks a token could make one; none is none.
@@ -136,31 +138,49 @@ func (o *OIDC) principal(payload []byte, now time.Time) (policy.Principal, error
 }
 
 // key finds the key a token names. One that is not known may be new, so the issuer is asked, but not for every token: anybody can
-// make up names.
+// make up names. Whose key is known waits for nobody who asks.
 func (o *OIDC) key(ctx context.Context, kid string, alg jose.SignatureAlgorithm, now time.Time) (any, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	key, ok := pick(o.keys, kid, alg)
-	if ok && now.Sub(o.fetched) < keysFresh {
+	key, ok, age := o.have(kid, alg, now)
+	switch known := ok && age < keysStale; {
+	case known && age < keysFresh:
+		return key, nil
+	case !known:
+		o.asking.Lock()
+	case !o.asking.TryLock():
 		return key, nil
 	}
-	if o.tried.IsZero() || now.Sub(o.tried) >= keysPause {
+	defer o.asking.Unlock()
+	var failed error
+	if o.tried.IsZero() || now.Sub(o.tried) >= keysPause { // else somebody has asked meanwhile
 		o.tried = now
-		keys, err := o.fetch(context.WithoutCancel(ctx))
-		if err == nil {
+		var keys []jose.JSONWebKey
+		if keys, failed = o.fetch(context.WithoutCancel(ctx)); failed == nil {
+			o.mu.Lock()
 			o.keys, o.fetched = keys, now
-		} else if len(o.keys) == 0 || now.Sub(o.fetched) >= keysStale {
-			return nil, unavailable(fmt.Errorf("fetch the keys of the issuer: %w", err))
+			o.mu.Unlock()
 		}
-		key, ok = pick(o.keys, kid, alg)
 	}
+	key, ok, age = o.have(kid, alg, now)
 	switch {
-	case len(o.keys) == 0 || now.Sub(o.fetched) >= keysStale:
+	case age >= keysStale && failed != nil:
+		return nil, unavailable(fmt.Errorf("fetch the keys of the issuer: %w", failed))
+	case age >= keysStale:
 		return nil, unavailable(errors.New("there are no keys of the issuer"))
 	case !ok:
 		return nil, errBadJWT
 	}
 	return key, nil
+}
+
+// have is the key of that name among those that came, and how long ago that was.
+func (o *OIDC) have(kid string, alg jose.SignatureAlgorithm, now time.Time) (key any, ok bool, age time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.keys) == 0 {
+		return nil, false, keysStale
+	}
+	key, ok = pick(o.keys, kid, alg)
+	return key, ok, now.Sub(o.fetched)
 }
 
 // pick returns the one key that may have signed: of that name, or the only one that fits a token which names none.

@@ -24,6 +24,7 @@ type issuing struct {
 	keys  atomic.Pointer[jose.JSONWebKeySet]
 	asked atomic.Int64
 	down  atomic.Bool
+	hang  atomic.Pointer[chan struct{}]
 }
 
 func newIssuing(t *testing.T, keys ...jose.JSONWebKey) *issuing {
@@ -31,6 +32,9 @@ func newIssuing(t *testing.T, keys ...jose.JSONWebKey) *issuing {
 	i.keys.Store(&jose.JSONWebKeySet{Keys: keys})
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		i.asked.Add(1)
+		if wait := i.hang.Load(); wait != nil {
+			<-*wait
+		}
 		if i.down.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -219,5 +223,51 @@ func TestKeysOfTheIssuer(t *testing.T) {
 		if _, err := NewOIDC(OIDCConfig{Issuer: "i", Audience: "a", JWKS: url, Role: "role", Timeout: time.Second, Roles: roles{}}); err == nil {
 			t.Errorf("keys from %q", url)
 		}
+	}
+}
+
+// Whoever makes up the name of a key has the issuer asked, and keeps nobody waiting whose key is known: also not while the issuer is
+// slow, nor when the hour is over.
+func TestMadeUpKeysKeepNobodyWaiting(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := newIssuing(t, public(key, "1"))
+	o, err := NewOIDC(OIDCConfig{Issuer: "i", Audience: "a", JWKS: i.URL, Role: "role", Timeout: 20 * time.Second, Roles: roles{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	ask := func(kid string, at time.Duration) int {
+		now := start.Add(at)
+		_, err := o.verify(t.Context(), token(t, jose.ES256, key, kid, "", map[string]any{"iss": "i", "aud": "a", "sub": "s", "role": "AGENT", "exp": now.Add(time.Hour).Unix()}, nil), now)
+		return status(err)
+	}
+	if got := ask("1", 0); got != 200 {
+		t.Fatal(got)
+	}
+	hang := make(chan struct{})
+	i.hang.Store(&hang)
+	made := make(chan int)
+	go func() { made <- ask("made up", time.Minute) }()
+	for i.asked.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	for _, at := range []time.Duration{time.Minute, 2 * time.Hour} {
+		known := make(chan int, 1)
+		go func() { known <- ask("1", at) }()
+		select {
+		case got := <-known:
+			if got != 200 {
+				t.Errorf("after %s: %d", at, got)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("after %s: it waits", at)
+		}
+	}
+	close(hang)
+	if got := <-made; got != 401 {
+		t.Error(got)
 	}
 }
