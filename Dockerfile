@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1.10
-FROM node:20-bookworm AS pages
+FROM node:24.11-bookworm AS pages
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
