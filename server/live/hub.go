@@ -36,6 +36,8 @@ type Config struct {
 	Write time.Duration // for one message to be taken; default 10 s
 	Init  time.Duration // until a WebSocket says who it is; default 10 s
 	Idle  time.Duration // of a WebSocket without an operation; default a minute
+
+	Strangers int // WebSockets that have not yet said who they are; default 1000
 }
 
 // Bounds of connections.
@@ -43,6 +45,8 @@ const (
 	maxConns          = 10_000 // of one replica
 	maxPrincipalConns = 50     // of one principal, on one replica
 	maxOperations     = 100    // of one WebSocket
+
+	maxInit = 9 << 10 // bytes of connection_init: the longest credential that is looked at, and what surrounds it
 )
 
 // Why a connection ends. Its client may come back.
@@ -50,6 +54,7 @@ var (
 	errLeaving = read.Fail(read.CodeUnavailable, "the server shuts down: connect anew, and ask again")
 	errOver    = read.Fail(read.CodeUnavailable, "a connection lasts an hour: connect anew, and ask again")
 	errConns   = read.Fail(read.CodeRateLimited, "there are as many open connections as there may be: close some")
+	errCrowd   = read.Fail(read.CodeUnavailable, "as many WebSockets as may be have not sent connection_init yet: try again in a moment")
 	errRevoked = read.Fail(read.CodeUnauthenticated, "the session has ended: sign in again")
 )
 
@@ -62,6 +67,8 @@ type Hub struct {
 	conns map[*conn]bool
 	whose map[string]int // connections by principal
 	left  bool
+
+	strangers chan struct{} // the places of WebSockets of which nobody knows yet whose they are
 }
 
 // New returns a Hub without connections.
@@ -77,10 +84,13 @@ func New(c Config) *Hub {
 	def(&c.Init, 10*time.Second)
 	def(&c.Idle, time.Minute)
 	def(&c.Timeout, 30*time.Second)
+	if c.Strangers <= 0 {
+		c.Strangers = 1000
+	}
 	if c.Told == nil {
 		c.Told = func() {}
 	}
-	return &Hub{Config: c, conns: map[*conn]bool{}, whose: map[string]int{}}
+	return &Hub{Config: c, conns: map[*conn]bool{}, whose: map[string]int{}, strangers: make(chan struct{}, c.Strangers)}
 }
 
 // conn is one connection and who is behind it.

@@ -714,6 +714,7 @@ func TestWebSocketsKeepToTheProtocol(t *testing.T) {
 		"no JSON":                     {[]string{`{`}, 4400},
 		"an init of another shape":    {[]string{`{"type":"connection_init","payload":[]}`}, 4400},
 		"two inits":                   {[]string{hello, hello}, 4429},
+		"an init larger than a token": {[]string{`{"type":"connection_init","payload":{"authorization":"Bearer ` + strings.Repeat("x", 9<<10) + `"}}`}, int(websocket.StatusMessageTooBig)},
 		"an unknown type":             {[]string{hello, `{"type":"start"}`}, 4400},
 		"a subscription without name": {[]string{hello, `{"type":"subscribe","payload":{"query":"{ me { id } }"}}`}, 4400},
 		"a long name":                 {[]string{hello, `{"id":"` + long + `","type":"subscribe","payload":{"query":"{ me { id } }"}}`}, 4400},
@@ -745,6 +746,39 @@ func TestWebSocketsKeepToTheProtocol(t *testing.T) {
 	if ws, _, err := s.dial(nil); err == nil { //nolint:bodyclose // of a WebSocket there is none
 		ws.closed(4406)
 	}
+}
+
+// Whoever has not said who they are yet takes a place of few, and gives it back when that is known, or over.
+func TestStrangersAreCounted(t *testing.T) {
+	s := open(t, func(c *live.Config) { c.Strangers = 2 })
+	come := func() (*socket, *http.Response, error) { return s.dial(nil, "graphql-transport-ws") }
+	var silent []*socket
+	for range 2 {
+		ws, _, err := come() //nolint:bodyclose // of a WebSocket there is none
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, ws)
+	}
+	if _, resp, err := come(); err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" { //nolint:bodyclose // the dialer has read it
+		t.Fatal("a third is let in", err)
+	}
+	silent[0].send(hello)
+	silent[0].want("connection_ack")
+	s.socket("m") // who is known takes no place
+	_ = silent[1].ws.CloseNow()
+	until(t, "both places are free", func() bool {
+		var all []*socket
+		for range 2 {
+			if ws, _, err := come(); err == nil { //nolint:bodyclose // of a WebSocket there is none
+				all = append(all, ws)
+			}
+		}
+		for _, ws := range all {
+			_ = ws.ws.CloseNow()
+		}
+		return len(all) == 2
+	})
 }
 
 const (

@@ -57,6 +57,8 @@ type socket struct {
 	ws  *websocket.Conn
 	hub *Hub
 
+	known func() // gives the place of a stranger back; may be called again
+
 	write sync.Mutex
 
 	mu         sync.Mutex
@@ -71,14 +73,23 @@ func (h *Hub) serveSocket(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, read.Fail(read.CodeBadInput, "the address of a WebSocket has no parameters: send credentials in connection_init"))
 		return
 	}
+	select {
+	case h.strangers <- struct{}{}:
+	default:
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusServiceUnavailable, errCrowd)
+		return
+	}
+	known := sync.OnceFunc(func() { <-h.strangers })
+	defer known()
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol},
 		InsecureSkipVerify: true}) // the door has looked at Origin, and knows which others may ask
 	if err != nil {
 		return // it has answered
 	}
 	defer func() { _ = ws.CloseNow() }()
-	ws.SetReadLimit(h.Body + 1024) // what surrounds a request
-	s := &socket{ws: ws, hub: h, operations: map[string]context.CancelFunc{}, busy: time.Now()}
+	ws.SetReadLimit(maxInit)
+	s := &socket{ws: ws, hub: h, known: known, operations: map[string]context.CancelFunc{}, busy: time.Now()}
 	if ws.Subprotocol() != subprotocol {
 		s.close(badSubprotocol, "Subprotocol not acceptable")
 		return
@@ -190,6 +201,8 @@ func (s *socket) admit(r *http.Request) (*conn, context.Context) {
 		s.close(tryLater, "try again later")
 		return nil, nil
 	}
+	s.ws.SetReadLimit(s.hub.Body + 1024) // a request, and what surrounds it
+	s.known()
 	if s.send(message{Type: "connection_ack"}) != nil {
 		c.leave()
 		return nil, nil
