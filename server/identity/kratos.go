@@ -49,7 +49,7 @@ type Kratos struct {
 	complained atomic.Int64
 }
 
-// maxLookups bounds how many look-ups are under way: a Kratos that hangs must not pile up what waits for it.
+// maxLookups bounds how many look-ups and sign-outs are under way: a Kratos that hangs must not pile up what waits for it.
 const maxLookups = 64
 
 // maxAnswer bounds an answer of Kratos, in bytes.
@@ -185,12 +185,11 @@ func (k *Kratos) session(ctx context.Context, c credential) (policy.Principal, e
 
 // lookUp asks Kratos.
 func (k *Kratos) lookUp(ctx context.Context, c credential, key [32]byte, epoch uint64) (any, error) {
-	select {
-	case k.places <- struct{}{}:
-		defer func() { <-k.places }()
-	case <-ctx.Done():
-		return nil, unavailable(errors.New("too many look-ups wait for Kratos"))
+	leave, err := k.place(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	began := k.Now()
 	s, resp, err := k.whoIs(ctx, c)
 	if resp != nil && resp.Body != nil {
@@ -220,6 +219,16 @@ func (k *Kratos) lookUp(ctx context.Context, c credential, key [32]byte, epoch u
 		k.memory.put(key, f, epoch)
 	}
 	return f, nil
+}
+
+// place waits for a place among those who ask Kratos.
+func (k *Kratos) place(ctx context.Context) (leave func(), err error) {
+	select {
+	case k.places <- struct{}{}:
+		return func() { <-k.places }, nil
+	case <-ctx.Done():
+		return nil, unavailable(errors.New("too many look-ups wait for Kratos"))
+	}
 }
 
 // whoIs asks whose session a credential is.

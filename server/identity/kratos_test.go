@@ -343,6 +343,28 @@ func TestAKratosThatHangs(t *testing.T) {
 	}
 }
 
+// Whoever signs out waits for a place like whoever signs in, and one without a credential asks nothing of Kratos.
+func TestSigningOutTakesAPlace(t *testing.T) {
+	f := newFake(t)
+	k := authenticator(t, f.URL, func(c *KratosConfig) { c.Timeout = 100 * time.Millisecond })
+	for range maxLookups {
+		k.places <- struct{}{}
+	}
+	if err := k.SignOut(request("X-Session-Token", "t")); status(err) != 503 {
+		t.Errorf("no place: %v", err)
+	}
+	<-k.places
+	if err := k.SignOut(request()); status(err) != 401 {
+		t.Errorf("no credential: %v", err)
+	}
+	if n := f.times(); n != 0 {
+		t.Errorf("%d questions", n)
+	}
+	if err := k.SignOut(request("X-Session-Token", "t")); err != nil || len(k.places) != maxLookups-1 {
+		t.Errorf("a place: %v, and %d are taken", err, len(k.places))
+	}
+}
+
 func TestALookUpIsRememberedForSecondsAndRevokedAtOnce(t *testing.T) {
 	f := newFake(t)
 	bus := events(t)

@@ -29,6 +29,11 @@ func (k *Kratos) SignOut(r *http.Request) error {
 	if k.OIDC != nil && c.isJWT() {
 		return errNothingToEnd
 	}
+	leave, err := k.place(ctx)
+	if err != nil {
+		return k.told(ctx, err)
+	}
+	defer leave()
 	id, err := k.sessionID(ctx, c)
 	if err != nil {
 		return k.told(ctx, err)
