@@ -471,6 +471,62 @@ func TestARevocationDuringALookUp(t *testing.T) {
 	}
 }
 
+// Doubt about one session is about no other; what was being looked up of that one meanwhile is neither kept nor shared, however
+// often it is doubted.
+func TestDoubtIsAboutOneSession(t *testing.T) {
+	f := newFake(t)
+	now := time.Now()
+	k := authenticator(t, f.URL, func(c *KratosConfig) { c.Cache, c.Now = 5*time.Second, func() time.Time { return now } })
+	ask := func(token string, times int, what string) {
+		t.Helper()
+		before := f.times()
+		if _, err := k.Authenticate(request("X-Session-Token", token)); err != nil || f.times()-before != times {
+			t.Errorf("%s: %d questions, %v", what, f.times()-before, err)
+		}
+	}
+	hold := func(token string) (release func()) {
+		hang, done, before := make(chan struct{}), make(chan struct{}), f.times()
+		f.mu.Lock()
+		f.hang = hang
+		f.mu.Unlock()
+		go func() {
+			defer close(done)
+			_, _ = k.Authenticate(request("X-Session-Token", token))
+		}()
+		for f.times() == before {
+			time.Sleep(time.Millisecond)
+		}
+		f.mu.Lock()
+		f.hang = nil
+		f.mu.Unlock()
+		return func() { close(hang); <-done }
+	}
+	ask("other", 1, "first")
+	release := hold("third")
+	k.doubt(request("X-Session-Token", "t"))
+	release()
+	ask("third", 0, "another look-up under way is kept")
+	ask("other", 0, "what is known of others is kept")
+
+	release = hold("t")
+	k.doubt(request("X-Session-Token", "t"))
+	again := hold("t") // not shared
+	k.doubt(request("X-Session-Token", "t"))
+	ask("t", 1, "after the doubt")
+	ask("t", 0, "which is remembered")
+	f.mu.Lock()
+	identityOf(f.answer)["id"] = "from before"
+	f.mu.Unlock()
+	release()
+	again()
+	if p, err := k.Authenticate(request("X-Session-Token", "t")); err != nil || p.ID != "identity-1" {
+		t.Errorf("an answer from before is kept: %s %v", p.ID, err)
+	}
+	now = now.Add(5 * time.Second)
+	ask("t", 1, "when its time is over")
+	ask("t", 0, "and remembered again")
+}
+
 func TestManyAtOnceAreOneQuestion(t *testing.T) {
 	f := newFake(t)
 	f.hang = make(chan struct{})
