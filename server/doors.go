@@ -111,6 +111,9 @@ func starting(c Config, log *slog.Logger, admin bool) http.Handler {
 	if c.Identity == "dev" && !admin {
 		r.Use(identity.Loopback)
 	}
+	if admin {
+		r.Use(noPages(c.Admin))
+	}
 	r.Get("/healthz", alive)
 	if admin {
 		r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) { health.Write(w, r, unready("starting")) })

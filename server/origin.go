@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
 // pages are those that may ask: our own, and those of sites the operator named.
@@ -41,14 +42,16 @@ func (o pages) foreign(r *http.Request) bool {
 }
 
 // own reports whether a page of ours asks, or no page at all. What the browser says by Sec-Fetch-Site counts; older ones say
-// Origin alone.
+// Origin alone. That there is no page (an address that somebody typed) is no word for the page that Origin names.
 func (o pages) own(r *http.Request) bool {
 	site, from := r.Header.Values("Sec-Fetch-Site"), r.Header.Values("Origin")
 	switch {
 	case len(site) > 1 || len(from) > 1:
 		return false
-	case len(site) == 1:
-		return site[0] == "same-origin" || site[0] == "none" // none: an address that somebody typed
+	case len(site) == 1 && site[0] == "same-origin":
+		return true
+	case len(site) == 1 && site[0] != "none":
+		return false
 	case len(from) == 0:
 		return true
 	case o.public != "":
@@ -73,4 +76,23 @@ func (o pages) preflight(next http.Handler) http.Handler {
 		h.Set("Access-Control-Max-Age", "600")
 		w.WriteHeader(http.StatusNoContent)
 	}))
+}
+
+// noPages refuses what a browser sends for a page: what stands at the admin address is for operators and their programs, and a page
+// open in an operator's browser can reach it. One whose name was made to point to 127.0.0.1 passes for our own (DNS rebinding), and
+// the Host tells; where others are to reach the address, by whatever name, it does not.
+func noPages(admin string) func(http.Handler) http.Handler {
+	local := identity.OnLoopback(admin)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case len(r.Header.Values("Origin")) > 0 || !(pages{}).own(r):
+				refuse(w, http.StatusForbidden, read.Fail(read.CodeForbidden, "no page may ask here: open the address itself"))
+			case local && !identity.OnLoopback(r.Host):
+				refuse(w, http.StatusForbidden, read.Fail(read.CodeForbidden, "this address answers as localhost or 127.0.0.1: for another name, have --admin listen where others can reach it"))
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
 }

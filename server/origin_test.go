@@ -37,19 +37,22 @@ func TestPagesOfNamedSitesMayAsk(t *testing.T) {
 		status  int
 		allow   string
 	}{
-		"a named site":                    {[]string{auth, "Origin: " + there, "Sec-Fetch-Site: cross-site"}, 200, there},
-		"a named site, in an old browser": {[]string{auth, "Origin: " + there}, 200, there},
-		"a named site, not signed in":     {[]string{"Origin: " + there, "Sec-Fetch-Site: cross-site"}, 401, there},
-		"our own page":                    {[]string{auth, "Origin: https://crm.example.com", "Sec-Fetch-Site: same-origin"}, 200, ""},
-		"our own page, in an old browser": {[]string{auth, "Origin: https://crm.example.com"}, 200, ""},
-		"our own page without encryption": {[]string{auth, "Origin: http://crm.example.com"}, 403, ""},
-		"another site":                    {[]string{auth, "Origin: " + evil, "Sec-Fetch-Site: cross-site"}, 403, ""},
-		"a part of a named site's name":   {[]string{auth, "Origin: " + there + ".evil.test"}, 403, ""},
-		"a sister of a named site":        {[]string{auth, "Origin: https://x.portal.example.org"}, 403, ""},
-		"a named site and another":        {[]string{auth, "Origin: " + there, "Origin: " + evil}, 403, ""},
-		"a file":                          {[]string{auth, "Origin: null"}, 403, ""},
-		"the address behind the proxy":    {[]string{auth, "Origin: http://example.com"}, 403, ""},
-		"no browser":                      {[]string{auth}, 200, ""},
+		"a named site":                      {[]string{auth, "Origin: " + there, "Sec-Fetch-Site: cross-site"}, 200, there},
+		"a named site, in an old browser":   {[]string{auth, "Origin: " + there}, 200, there},
+		"a named site, not signed in":       {[]string{"Origin: " + there, "Sec-Fetch-Site: cross-site"}, 401, there},
+		"our own page":                      {[]string{auth, "Origin: https://crm.example.com", "Sec-Fetch-Site: same-origin"}, 200, ""},
+		"our own page, in an old browser":   {[]string{auth, "Origin: https://crm.example.com"}, 200, ""},
+		"our own page without encryption":   {[]string{auth, "Origin: http://crm.example.com"}, 403, ""},
+		"another site":                      {[]string{auth, "Origin: " + evil, "Sec-Fetch-Site: cross-site"}, 403, ""},
+		"a part of a named site's name":     {[]string{auth, "Origin: " + there + ".evil.test"}, 403, ""},
+		"a sister of a named site":          {[]string{auth, "Origin: https://x.portal.example.org"}, 403, ""},
+		"a named site and another":          {[]string{auth, "Origin: " + there, "Origin: " + evil}, 403, ""},
+		"a file":                            {[]string{auth, "Origin: null"}, 403, ""},
+		"the address behind the proxy":      {[]string{auth, "Origin: http://example.com"}, 403, ""},
+		"another site that says it is none": {[]string{auth, "Origin: " + evil, "Sec-Fetch-Site: none"}, 403, ""},
+		"our own page, opened by nobody":    {[]string{auth, "Origin: https://crm.example.com", "Sec-Fetch-Site: none"}, 200, ""},
+		"an address that somebody typed":    {[]string{auth, "Sec-Fetch-Site: none"}, 200, ""},
+		"no browser":                        {[]string{auth}, 200, ""},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			w := f.do(method, "/graphql", "{}", append(c.headers, kind)...)

@@ -14,7 +14,7 @@ import (
 // a server depends on and how busy it is are nobody else's business.
 func (s *Server) adminRoutes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(access(s.log, nil), recovered(s.log), headers(false))
+	r.Use(access(s.log, nil), recovered(s.log), headers(false), noPages(s.config.Admin))
 	r.Get("/healthz", alive)
 	r.Get("/readyz", s.readiness)
 	if s.telemetry != nil {

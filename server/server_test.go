@@ -217,6 +217,41 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 }
 
+// What a server depends on is told to whoever operates it, and to no page that their browser has open.
+func TestNoPageReadsTheAdminAddress(t *testing.T) {
+	f := newFixture(t, echo)
+	open := Default()
+	open.Admin = "0.0.0.0:8081"
+	everywhere := New(open, Parts{Log: f.server.log}).adminRoutes()
+	begins := starting(f.server.config, f.server.log, true)
+	for name, c := range map[string]struct {
+		headers         []string
+		local, anywhere int
+	}{
+		"a program":                       {nil, 200, 200},
+		"by address":                      {[]string{"Host: 127.0.0.1:8081"}, 200, 200},
+		"by address, IPv6":                {[]string{"Host: [::1]:8081"}, 200, 200},
+		"an address that somebody typed":  {[]string{"Sec-Fetch-Site: none"}, 200, 200},
+		"and reads again":                 {[]string{"Sec-Fetch-Site: same-origin"}, 200, 200},
+		"a name that was rebound":         {[]string{"Host: evil.test:8081"}, 403, 200},
+		"no name":                         {[]string{"Host: "}, 403, 200},
+		"a page of another site":          {[]string{"Sec-Fetch-Site: cross-site"}, 403, 403},
+		"a page of another port":          {[]string{"Sec-Fetch-Site: same-site"}, 403, 403},
+		"a page, and a word too many":     {[]string{"Sec-Fetch-Site: none", "Sec-Fetch-Site: none"}, 403, 403},
+		"a page in an old browser":        {[]string{"Origin: " + evil}, 403, 403},
+		"a file":                          {[]string{"Origin: null"}, 403, 403},
+		"a page that says it was none":    {[]string{"Origin: " + evil, "Sec-Fetch-Site: none"}, 403, 403},
+		"a page that went by a redirect":  {[]string{"Origin: http://localhost:8080", "Sec-Fetch-Site: same-origin"}, 403, 403},
+		"a name that an operator gave it": {[]string{"Host: gateway.internal:8081"}, 403, 200},
+	} {
+		for door, want := range map[http.Handler]int{f.admin: c.local, begins: c.local, everywhere: c.anywhere} {
+			if w := f.at(door, "GET", "/healthz", "", c.headers...); w.Code != want || want == 403 && !strings.Contains(w.Body.String(), `"FORBIDDEN"`) {
+				t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 func TestStartPageNeedsNothingFromElsewhere(t *testing.T) {
 	w := newFixture(t, echo).do("GET", "/", "")
 	page := w.Body.String()
