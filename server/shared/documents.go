@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloakroom-crm/cloakroom/graph"
 )
@@ -30,8 +32,9 @@ type Documents struct {
 	log    *slog.Logger
 	events graph.Events
 
-	mu      sync.Mutex
-	looked  time.Time // when the version was last compared; zero: look now
+	changed atomic.Bool         // look now
+	one     *semaphore.Weighted // one at a time looks; it guards what follows
+	looked  time.Time           // when the version was last compared
 	version int64
 	known   map[string]graph.Document // by id and by digest of the text
 }
@@ -69,8 +72,13 @@ func (d *Documents) mac(e Entry) []byte {
 
 // Document implements graph.Documents.
 func (d *Documents) Document(ctx context.Context, id string) (graph.Document, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.one.Acquire(ctx, 1); err != nil {
+		return graph.Document{}, fmt.Errorf("wait for the documents: %w", err)
+	}
+	defer d.one.Release(1)
+	if d.changed.Swap(false) { // before it is looked: what changes meanwhile is looked at again
+		d.looked = time.Time{}
+	}
 	if now := d.now(); d.looked.IsZero() || now.Sub(d.looked) >= lookEvery {
 		if err := d.refresh(ctx); err != nil {
 			return graph.Document{}, err
@@ -258,11 +266,7 @@ func (d *Documents) change(ctx context.Context, fn func(tx *sql.Tx) error) error
 }
 
 // stale makes the next look-up ask the database.
-func (d *Documents) stale() {
-	d.mu.Lock()
-	d.looked = time.Time{}
-	d.mu.Unlock()
-}
+func (d *Documents) stale() { d.changed.Store(true) }
 
 // follow heeds notices until the bus ends.
 func (d *Documents) follow(notices <-chan graph.Notice) {

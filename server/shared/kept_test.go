@@ -119,6 +119,60 @@ func TestRemovedDocumentsAreGoneAtOnce(t *testing.T) {
 	})
 }
 
+// Whoever waits while somebody else reads leaves when their own time is over, and notices do not wait.
+func TestASlowReadOfDocumentsHoldsNobody(t *testing.T) {
+	s := data(t, postgres.Start(t))
+	a := open(t, Options{Store: s})
+	if _, err := a.Documents.Add(t.Context(), []Entry{entry("x", "{ a }")}); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := s.DB.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE shared_changes IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	look := func(ctx context.Context) <-chan error {
+		out := make(chan error, 1)
+		go func() { _, err := a.Documents.Document(ctx, "x"); out <- err }()
+		return out
+	}
+	first := look(t.Context())
+	eventually(t, func() bool {
+		var waiting bool
+		err := s.DB.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'shared_changes'::regclass)").Scan(&waiting)
+		return err == nil && waiting
+	})
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	told := make(chan error, 1)
+	go func() { a.Documents.stale(); told <- nil }()
+	for what, c := range map[string]struct {
+		done <-chan error
+		want error
+	}{"another request": {look(short), context.DeadlineExceeded}, "a notice": {told, nil}} {
+		select {
+		case err := <-c.done:
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(2 * time.Second):
+			t.Errorf("%s waits for the read of another", what)
+		}
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("who reads: %v", err)
+	}
+	if err := <-look(t.Context()); err != nil {
+		t.Errorf("who comes later: %v", err)
+	}
+}
+
 func TestForgedDocumentsAreUnknown(t *testing.T) {
 	databases(t, func(t *testing.T, s *store.Store, a, b *Shared) {
 		ctx := t.Context()

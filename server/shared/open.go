@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
@@ -96,7 +97,7 @@ func (s *Shared) keep(ctx context.Context, o Options, keys secrets) error {
 	}
 	s.Told = told
 	s.Once = &once{table: t, key: keys.records, now: o.Now}
-	s.Documents = &Documents{table: t, key: keys.documents, now: o.Now, log: o.Log, events: s.Events}
+	s.Documents = &Documents{table: t, one: semaphore.NewWeighted(1), key: keys.documents, now: o.Now, log: o.Log, events: s.Events}
 	changed, stop := s.Events.Subscribe(graph.TopicDocuments)
 	sweeping, done := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
