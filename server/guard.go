@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
@@ -93,6 +95,31 @@ func bounded(limit int64) func(http.Handler) http.Handler {
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			r.ContentLength = int64(len(body))
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// crowd is how many requests may be under way at once: more than admission lets wait, so it is met only where requests come faster
+// than the processors can refuse them one by one.
+func crowd() int64 { return 512 * int64(max(4, runtime.GOMAXPROCS(0))) }
+
+// uncrowded refuses what comes while most requests are under way, before anything of it is read. Streams stay open for long, and
+// have bounds of their own.
+func uncrowded(most int64) func(http.Handler) http.Handler {
+	var under atomic.Int64
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+				next.ServeHTTP(w, r)
+				return
+			}
+			defer under.Add(-1)
+			if under.Add(1) > most {
+				w.Header().Set("Retry-After", "1")
+				refuse(w, http.StatusServiceUnavailable, read.Fail(read.CodeUnavailable, "more is asked than can be answered in time: try again in a moment"))
+				return
+			}
 			next.ServeHTTP(w, r)
 		})
 	}

@@ -44,7 +44,7 @@ func (s *Server) routes() http.Handler {
 		socket, events = s.live.WebSocket, s.live.EventStream
 	}
 	// A WebSocket says who it is once it is open; a stream is bounded like any request, but for its time.
-	ask := r.With(site.guard, s.sweeper.count, socket, s.telemetry.Traced("/graphql"), identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), events, limited(s.config.Timeout))
+	ask := r.With(site.guard, s.sweeper.count, socket, uncrowded(crowd()), s.telemetry.Traced("/graphql"), identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), events, limited(s.config.Timeout))
 	ask.Method(http.MethodPost, "/graphql", s.graphql)
 	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only
 	if who, ok := s.who.(identity.SignsOut); ok {

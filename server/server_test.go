@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -152,6 +153,36 @@ func TestGraphQLRoute(t *testing.T) {
 			t.Errorf("%s: headers are missing: %v", name, w.Header())
 		}
 	}
+}
+
+func TestACrowdIsRefusedBeforeItIsRead(t *testing.T) {
+	ends, under := make(chan struct{}), make(chan struct{})
+	h := uncrowded(2)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		under <- struct{}{}
+		<-ends
+	}))
+	ask := func(accept string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/graphql", iotest.ErrReader(errors.New("read")))
+		r.Header.Set("Accept", accept)
+		h.ServeHTTP(w, r)
+		return w
+	}
+	var all sync.WaitGroup
+	for _, accept := range []string{"text/event-stream", "application/json", "application/json"} {
+		all.Go(func() { ask(accept) })
+		<-under
+	}
+	if w := ask("application/json"); w.Code != 503 || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "UNAVAILABLE") {
+		t.Errorf("the third: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	close(ends)
+	all.Wait()
+	all.Go(func() { <-under })
+	if w := ask("application/json"); w.Code != 200 {
+		t.Errorf("when they have gone: %d", w.Code)
+	}
+	all.Wait()
 }
 
 func TestMethodsThatAreNotAllowedNameTheOnesThatAre(t *testing.T) {
