@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -24,6 +26,8 @@ type Load struct {
 	Cheap      Fate
 	Costly     Fate
 	Work       float64 // done, as a part of what C does when as many ask as it can answer
+	Driver     float64 // processors that sending and receiving kept busy
+	Left       float64 // processors left for server and database, as a part of those left while Capacity was measured
 	RSS        float64 // MB, the most there was
 	Goroutines int     // the most there were
 }
@@ -41,6 +45,7 @@ type Fate struct {
 // Capacity is what C does when nobody asks before there is a place, in requests each second: of either kind alone, and of pairs.
 type Capacity struct {
 	Cheap, Costly, Pairs float64
+	Driver               float64 // processors that sending and receiving kept busy, while pairs were asked
 	Goroutines           int // when nothing was asked, before and after everything
 	GoroutinesAfter      int
 }
@@ -79,7 +84,9 @@ func Overload(ctx context.Context, o Options) (c Capacity, out []Load, err error
 			return c, nil, err
 		}
 		l.Work = (l.Cheap.Answered/c.Cheap + l.Costly.Answered/c.Costly) / full
-		fmt.Fprintf(o.Log, "offered %g×: work %.2f, cheap %.0f of %.0f p99 %s, costly %.0f of %.0f p99 %s, refused %d, late %d, failed %d, %.0f MB, %d goroutines\n", times, l.Work,
+		all := float64(runtime.NumCPU())
+		l.Left = (all - l.Driver) / (all - c.Driver)
+		fmt.Fprintf(o.Log, "offered %g×: work %.2f with %.2f of the processors, cheap %.0f of %.0f p99 %s, costly %.0f of %.0f p99 %s, refused %d, late %d, failed %d, %.0f MB, %d goroutines\n", times, l.Work, l.Left,
 			l.Cheap.Answered, l.Cheap.Offered, l.Cheap.P99.Round(time.Millisecond), l.Costly.Answered, l.Costly.Offered, l.Costly.P99.Round(time.Millisecond),
 			l.Cheap.Refused+l.Costly.Refused, l.Cheap.Late+l.Costly.Late, l.Cheap.Failed+l.Costly.Failed, l.RSS, l.Goroutines)
 		out = append(out, l)
@@ -88,6 +95,15 @@ func Overload(ctx context.Context, o Options) (c Capacity, out []Load, err error
 	r, err := p.reading(ctx, true)
 	c.GoroutinesAfter = r.Goroutines
 	return c, out, err
+}
+
+// cpu is the time for which this process, the driver, has kept processors busy.
+func cpu() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // kind is a question with its requests.
@@ -116,10 +132,12 @@ func (o Options) capacity(ctx context.Context, p *process, cheap, costly *kind) 
 		if _, err := load.Run(ctx, p.Answers, m.requests, o.Connections, warmUp); err != nil {
 			return c, err
 		}
+		began, busy := time.Now(), cpu()
 		r, err := load.Run(ctx, p.Answers, m.requests, o.Connections, o.Duration)
 		if err != nil {
 			return c, err
 		}
+		c.Driver = (cpu() - busy).Seconds() / time.Since(began).Seconds() // the last are the pairs
 		*m.into = float64(r.Answers) / r.Took.Seconds() / m.each
 	}
 	return c, nil
@@ -151,12 +169,14 @@ func (o Options) offer(ctx context.Context, p *process, times, rate float64, kin
 			}
 		}
 	}()
+	began, busy := time.Now(), cpu()
 	var all sync.WaitGroup
 	for i, k := range kinds {
 		fate := []*Fate{&l.Cheap, &l.Costly}[i]
 		all.Go(func() { *fate = k.send(ctx, p.Answers, rate, o.Duration, o.People) })
 	}
 	all.Wait()
+	l.Driver = (cpu() - busy).Seconds() / time.Since(began).Seconds()
 	close(stop)
 	<-watched
 	return l, ctx.Err()
