@@ -46,7 +46,7 @@ type Fate struct {
 type Capacity struct {
 	Cheap, Costly, Pairs float64
 	Driver               float64 // processors that sending and receiving kept busy, while pairs were asked
-	Goroutines           int // when nothing was asked, before and after everything
+	Goroutines           int     // when nothing was asked, before and after everything
 	GoroutinesAfter      int
 }
 
