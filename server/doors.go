@@ -8,16 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/server/health"
-	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
 // Doors are the addresses a server has taken. They are taken before anything is opened or changed, so that an address which is
@@ -106,16 +102,9 @@ func (d *door) answer(h http.Handler) { d.handler.Store(&h) }
 
 // starting answers while there is nobody yet to answer operations.
 func starting(c Config, log *slog.Logger, admin bool) http.Handler {
-	r := chi.NewRouter()
-	r.Use(access(log, nil), recovered(log), headers(!admin && strings.HasPrefix(c.PublicURL, "https://")))
-	if c.Identity == "dev" && !admin {
-		r.Use(identity.Loopback)
-	}
+	r := publicRouter(c, log, nil)
 	if admin {
-		r.Use(noPages(c.Admin))
-	}
-	r.Get("/healthz", alive)
-	if admin {
+		r = adminRouter(c, log)
 		r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) { health.Write(w, r, unready("starting")) })
 	}
 	later := func(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -8,14 +9,32 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/server/telemetry"
 )
+
+// publicRouter is what stands before everything at the public address, also while the server starts.
+func publicRouter(c Config, log *slog.Logger, t *telemetry.Telemetry) chi.Router {
+	r := chi.NewRouter()
+	r.Use(access(log, t), recovered(log), headers(strings.HasPrefix(c.PublicURL, "https://")))
+	if c.Identity == "dev" {
+		r.Use(identity.Loopback)
+	}
+	r.Get("/healthz", alive)
+	return r
+}
+
+// adminRouter is the same for the admin address.
+func adminRouter(c Config, log *slog.Logger) chi.Router {
+	r := chi.NewRouter()
+	r.Use(access(log, nil), recovered(log), headers(false), noPages(c.Admin))
+	r.Get("/healthz", alive)
+	return r
+}
 
 // adminRoutes are for whoever operates the server. They carry no personal data, and are behind a door of their own because what
 // a server depends on and how busy it is are nobody else's business.
 func (s *Server) adminRoutes() http.Handler {
-	r := chi.NewRouter()
-	r.Use(access(s.log, nil), recovered(s.log), headers(false), noPages(s.config.Admin))
-	r.Get("/healthz", alive)
+	r := adminRouter(s.config, s.log)
 	r.Get("/readyz", s.readiness)
 	if s.telemetry != nil {
 		r.Method(http.MethodGet, "/metrics", s.telemetry)
@@ -28,14 +47,9 @@ func (s *Server) Handler() http.Handler { return s.routes() }
 
 // routes is the whole public surface.
 func (s *Server) routes() http.Handler {
-	r := chi.NewRouter()
+	r := publicRouter(s.config, s.log, s.telemetry)
 	site := pages{s.config.PublicURL, s.config.Origins}
-	r.Use(access(s.log, s.telemetry), recovered(s.log), headers(strings.HasPrefix(s.config.PublicURL, "https://")))
-	if s.config.Identity == "dev" {
-		r.Use(identity.Loopback)
-	}
 	r.Get("/", s.startPage)
-	r.Get("/healthz", alive)
 	if s.hasDesk() {
 		s.graphiQL(r)
 	}

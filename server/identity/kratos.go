@@ -70,15 +70,12 @@ func NewKratos(c KratosConfig) (*Kratos, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := kratos.NewConfiguration()
-	config.Servers = kratos.ServerConfigurations{{URL: strings.TrimSuffix(c.URL, "/")}}
-	config.UserAgent = "cloakroom"
-	config.HTTPClient = &http.Client{
+	api := clientOf(c.URL, &http.Client{
 		Timeout:       c.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a credential goes where the operator said
 		Transport:     bounded{&http.Transport{MaxConnsPerHost: maxLookups, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: c.Timeout}},
-	}
-	k := &Kratos{KratosConfig: c, api: kratos.NewAPIClient(config), memory: m, places: make(chan struct{}, maxLookups), stop: func() {}}
+	})
+	k := &Kratos{KratosConfig: c, api: api, memory: m, places: make(chan struct{}, maxLookups), stop: func() {}}
 	if c.Events != nil {
 		notices, stop := c.Events.Subscribe(graph.TopicRevoked)
 		k.stop = stop
@@ -86,6 +83,15 @@ func NewKratos(c KratosConfig) (*Kratos, error) {
 		go k.listen(notices)
 	}
 	return k, nil
+}
+
+// clientOf asks the API of Kratos at url.
+func clientOf(url string, h *http.Client) *kratos.APIClient {
+	config := kratos.NewConfiguration()
+	config.Servers = kratos.ServerConfigurations{{URL: strings.TrimSuffix(url, "/")}}
+	config.UserAgent = "cloakroom"
+	config.HTTPClient = h
+	return kratos.NewAPIClient(config)
 }
 
 // Close ends listening for revocations. Nothing is remembered from then on.

@@ -57,12 +57,8 @@ func AdminKratos(ctx context.Context, url string) (version string, err error) {
 }
 
 func kratosAt(url string) *kratos.APIClient {
-	config := kratos.NewConfiguration()
-	config.Servers = kratos.ServerConfigurations{{URL: strings.TrimSuffix(url, "/")}}
-	config.UserAgent = "cloakroom"
-	config.HTTPClient = &http.Client{
+	return clientOf(url, &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     bounded{&http.Transport{DisableKeepAlives: true}},
-	}
-	return kratos.NewAPIClient(config)
+	})
 }

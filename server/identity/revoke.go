@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
-
-	kratos "github.com/ory/kratos-client-go"
 
 	"github.com/cloakroom-crm/cloakroom/graph"
 )
@@ -19,11 +16,7 @@ var ErrUnknownSession = errors.New("Kratos has no identity and no session of thi
 // EndSessions ends all sessions of an identity in Kratos, or one session, by the admin API at url. Whoever remembers them has to
 // be told afterwards: TellRevoked.
 func EndSessions(ctx context.Context, url, id string, timeout time.Duration) error {
-	config := kratos.NewConfiguration()
-	config.Servers = kratos.ServerConfigurations{{URL: strings.TrimSuffix(url, "/")}}
-	config.UserAgent = "cloakroom"
-	config.HTTPClient = &http.Client{Timeout: timeout, Transport: bounded{http.DefaultTransport}}
-	api := kratos.NewAPIClient(config).IdentityAPI
+	api := clientOf(url, &http.Client{Timeout: timeout, Transport: bounded{http.DefaultTransport}}).IdentityAPI
 	resp, err := api.DeleteIdentitySessions(ctx, id).Execute()
 	if known, err := carriedOut(resp, err); known || err != nil {
 		return err
