@@ -364,7 +364,7 @@ func (k *Keyring) Follow(ctx context.Context) error {
 	}
 	k.cache.destroy(gone)
 	k.seen = now
-	if err := errors.Join(k.seals.refresh(ctx), k.blinds.refresh(ctx)); err != nil {
+	if err := errors.Join(k.seals.refresh(ctx), k.blinds.refresh(ctx), k.signers.refresh(ctx)); err != nil {
 		return fmt.Errorf("follow the keys database: %w", err)
 	}
 	return errors.Join(k.closeLate(ctx, now.Add(-lateAfter)), k.look(ctx))

@@ -7,6 +7,7 @@
 //	  key-encryption key  versioned, in the keys database, wrapped by the root; unwrapped once, at the first need
 //	    data key          one per person, in the keys database, wrapped by a key-encryption key
 //	      cell            in the data, AES-256-GCM under the data key of the person it is about
+//	    signing key       Ed25519, versioned; signs what the house says, and its public half is published
 //	    index key         versioned; HMAC-SHA-256 with it tells equal values of a field from others: the blind index
 //
 // # Against whom

@@ -45,19 +45,20 @@ type Config struct {
 
 // Keyring holds the keys of people. It is safe for concurrent use.
 type Keyring struct {
-	c      Config
-	keys   *sql.DB
-	d      dialectOf // of the keys database
-	data   *sql.DB
-	dd     dialectOf // of the data
-	places map[*ir.Field][]byte
-	cache  *cache
-	seals  secrets // key-encryption keys
-	blinds secrets // index keys
-	held   atomic.Bool
-	moving moving
-	bits   int
-	shared bool // the clock is that of the keys database
+	c       Config
+	keys    *sql.DB
+	d       dialectOf // of the keys database
+	data    *sql.DB
+	dd      dialectOf // of the data
+	places  map[*ir.Field][]byte
+	cache   *cache
+	seals   secrets // key-encryption keys
+	blinds  secrets // index keys
+	signers secrets // signing keys
+	held    atomic.Bool
+	moving  moving
+	bits    int
+	shared  bool // the clock is that of the keys database
 
 	following sync.Mutex
 	seen      time.Time // up to when Follow has read
@@ -97,6 +98,7 @@ func Open(ctx context.Context, c Config) (*Keyring, error) {
 	}
 	k.seals = secrets{table: "keyring_keks", load: k.loadKEKs}
 	k.blinds = secrets{table: "keyring_indexes", load: k.loadIndexKeys}
+	k.signers = secrets{table: "keyring_signers", load: k.loadSigners}
 	if err := migrate(ctx, c.Keys, "keys"); err != nil {
 		return nil, err
 	}
@@ -158,6 +160,7 @@ func (k *Keyring) Close() {
 	k.cache.close()
 	k.seals.wipe()
 	k.blinds.wipe()
+	k.signers.wipe()
 }
 
 // Batch is the keys of some people, held ready while a page is made. It is for one goroutine.

@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 )
 
-// secret is one version of a key-encryption key or of an index key.
+// secret is one version of a key-encryption key, of an index key or of a signing key.
 type secret struct {
 	policy.Withheld
 
@@ -26,8 +26,9 @@ type secret struct {
 	wrapped []byte      // as stored: what did not change is not opened again
 	err     error       // why this version cannot be used; it is tried again
 	aead    cipher.AEAD // of a key-encryption key
-	key     []byte      // of an index key
+	key     []byte      // of an index key; of the key that signs an ed25519.PrivateKey
 	fields  sync.Map    // the keys derived from an index key, by *ir.Field
+	signs   SigningKey  // of a signing key
 }
 
 // secrets are the versions of such a key, read when they are first needed.
@@ -39,6 +40,7 @@ type secrets struct {
 	failed   error
 	closed   bool
 	until    time.Time // when to try again
+	loaded   time.Time
 }
 
 // retryAfter keeps every request from waiting for a key service that just did not answer.
@@ -77,8 +79,17 @@ func (s *secret) usable() (*secret, error) {
 	return s, nil
 }
 
-// all returns every version, the latest first.
+// all returns every version, the latest first. There is always one.
 func (s *secrets) all(ctx context.Context) ([]*secret, error) {
+	out, err := s.list(ctx)
+	if err == nil && len(out) == 0 {
+		err = unavailable("read "+s.table, errors.New("it is empty"))
+	}
+	return out, err
+}
+
+// list returns every version there is, the latest first.
+func (s *secrets) list(ctx context.Context) ([]*secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.versions) == 0 {
@@ -93,9 +104,6 @@ func (s *secrets) all(ctx context.Context) ([]*secret, error) {
 			at++
 		}
 		out = append(out[:at], append([]*secret{found}, out[at:]...)...)
-	}
-	if len(out) == 0 {
-		return nil, unavailable("read "+s.table, errors.New("it is empty"))
 	}
 	return out, nil
 }
@@ -117,8 +125,18 @@ func (s *secrets) read(ctx context.Context) error {
 		}
 		return err
 	}
-	s.versions = known
+	s.versions, s.loaded = known, time.Now()
 	return nil
+}
+
+// within reads again unless that was done a short time ago.
+func (s *secrets) within(ctx context.Context, age time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.versions != nil && time.Since(s.loaded) < age {
+		return nil
+	}
+	return s.read(ctx)
 }
 
 // refresh reads again, if anything was read before.

@@ -49,7 +49,7 @@ func (p Progress) tell(done, total int64) {
 	}
 }
 
-// Rewrap wraps every data key, and the index keys, with the newest version of the key-encryption key. It may be stopped at any
+// Rewrap wraps every data key, the index keys and the signing keys, with the newest version of the key-encryption key. It may be stopped at any
 // point and run again: what is left is what has an older version. Reads and writes go on beside it.
 func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, err error) {
 	k.seals.forget()
@@ -63,6 +63,9 @@ func (k *Keyring) Rewrap(ctx context.Context, progress Progress) (done int64, er
 	}
 	progress.tell(0, total)
 	if err := k.rewrapIndexKeys(ctx, current); err != nil {
+		return 0, err
+	}
+	if err := k.rewrapSigners(ctx, current); err != nil {
 		return 0, err
 	}
 	var after *uuid.UUID // the key of rows that are about nobody is the first: no id comes before it
@@ -265,6 +268,7 @@ type Status struct {
 	Problem   string          `json:"problem,omitempty"` // why keys cannot be had
 	Versions  []VersionStatus `json:"versions"`
 	Indexes   []int64         `json:"indexVersions"`
+	Signing   []SigningStatus `json:"signingVersions"` // the newest last
 	Keys      int64           `json:"keys"`
 	Destroyed int64           `json:"destroyed"`
 	Erasures  int64           `json:"erasures"` // lines of the ledger
@@ -281,9 +285,16 @@ type VersionStatus struct {
 	Keys    int64     `json:"keys"` // that it wraps
 }
 
+// SigningStatus is a version of the signing key.
+type SigningStatus struct {
+	Version int64      `json:"version"`
+	Created time.Time  `json:"created"`
+	Retired *time.Time `json:"retired,omitempty"`
+}
+
 // Status looks at everything, also when keys cannot be had.
 func (k *Keyring) Status(ctx context.Context) (Status, error) {
-	s := Status{Root: k.c.Root.String(), Apart: k.c.Keys.DB != k.c.Data.DB && !k.sameDatabase(ctx), Cached: k.cache.len(), Moving: k.moving.list(), Versions: []VersionStatus{}, Indexes: []int64{}}
+	s := Status{Root: k.c.Root.String(), Apart: k.c.Keys.DB != k.c.Data.DB && !k.sameDatabase(ctx), Cached: k.cache.len(), Moving: k.moving.list(), Versions: []VersionStatus{}, Indexes: []int64{}, Signing: []SigningStatus{}}
 	if _, err := k.blinds.all(ctx); err != nil {
 		if !errors.Is(err, ErrUnavailable) {
 			return s, err
@@ -308,6 +319,15 @@ func (k *Keyring) Status(ctx context.Context) (Status, error) {
 		s.Indexes = append(s.Indexes, v)
 		return err
 	}, `SELECT version FROM keyring_indexes ORDER BY version`)
+	if err != nil {
+		return s, fmt.Errorf("read the keys database: %w", err)
+	}
+	err = each(ctx, k.keys, func(rows *sql.Rows) error {
+		var v SigningStatus
+		err := rows.Scan(&v.Version, &v.Created, &v.Retired)
+		s.Signing = append(s.Signing, v)
+		return err
+	}, `SELECT version, created_at, retired_at FROM keyring_signers ORDER BY version`)
 	if err != nil {
 		return s, fmt.Errorf("read the keys database: %w", err)
 	}
