@@ -24,6 +24,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/graph/standby"
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
@@ -125,7 +126,8 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema)},
+	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema),
+		Everywhere: g.everywhere(c), Log: c.Log},
 		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
@@ -141,6 +143,14 @@ func New(c Config) (*Gateway, error) {
 	g.exec.SetErrorPresenter(g.present)
 	g.exec.SetRecoverFunc(g.recovered)
 	return g, nil
+}
+
+// everywhere is what a change that makes reads stricter waits for. SQLite is one process, whose reads under way are not looked at.
+func (g *Gateway) everywhere(c Config) write.Everywhere {
+	if c.Store.Pool == nil {
+		return nil
+	}
+	return standby.Open(standby.Config{Primary: c.Store.Pool, Log: c.Log})
 }
 
 // opener adapts the keyring to what the read path asks.

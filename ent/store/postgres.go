@@ -18,14 +18,18 @@ import (
 // errBadURL stands for whatever the URL parser says: its words quote the URL, and the URL holds a password.
 var errBadURL = errors.New("the URL is malformed; want postgres://user:password@host:port/database")
 
+// ApplicationName begins the name of every session of ours in the database, whatever the URL calls them: a withdrawal of consent
+// waits for reads that are under way, and has to know them.
+const ApplicationName = "cloakroom"
+
 func openPostgres(ctx context.Context, url string, how way) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres database: %w", errBadURL)
 	}
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "cloakroom"
+	if name := cfg.ConnConfig.RuntimeParams["application_name"]; !strings.HasPrefix(name, ApplicationName) {
+		cfg.ConnConfig.RuntimeParams["application_name"] = strings.TrimSpace(ApplicationName + " " + name)
 	}
 	// Every statement here takes milliseconds, and compiling one to machine code takes tens: a search looks expensive to the
 	// planner long before it is. And a replica that is cut off within a transaction must not keep its locks for hours: others

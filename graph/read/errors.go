@@ -31,6 +31,7 @@ const (
 	CodeIdempotencyMismatch = "IDEMPOTENCY_MISMATCH"
 	CodeRateLimited         = "RATE_LIMITED"
 	CodeUnavailable         = "UNAVAILABLE"
+	CodeUnknown             = "UNKNOWN"
 	CodeInternal            = "INTERNAL"
 )
 
@@ -38,7 +39,7 @@ const (
 func Codes() []string {
 	return []string{CodeUnauthenticated, CodeForbidden, CodePurposeRequired, CodeStepUpRequired, CodeNotFound, CodeBadInput, CodeFieldNotQueryable, CodeFieldNotWritable,
 		CodeConsentRequired, CodeCostExceeded, CodeBadCursor, CodePageTooLarge, CodeAggregateBudget, CodeConflict, CodeUntrusted, CodeNoDocument, CodeIdempotencyMismatch,
-		CodeRateLimited, CodeUnavailable, CodeInternal, errcode.ParseFailed, errcode.ValidationFailed}
+		CodeRateLimited, CodeUnavailable, CodeUnknown, CodeInternal, errcode.ParseFailed, errcode.ValidationFailed}
 }
 
 // Error is an error a client may see: a stable code and a text without any value of a record.

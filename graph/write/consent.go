@@ -50,6 +50,7 @@ func (e *Engine) consent(ctx context.Context, s *read.Session, args map[string]a
 			return err
 		}
 		w.Standing(entry.Subject)
+		w.MustBeSeen(e.Ledger.Has(entry.ID))
 		states, err := e.Ledger.States(ctx, w.Client, w.Tx, entry.Subject)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/format"
@@ -346,6 +347,7 @@ func (e *Engine) mayChange(ctx context.Context, tx *sql.Tx, s *read.Session, t *
 func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID any) (read.Object, error) {
 	id := e.rowID(t, rawID)
 	err := e.Within(ctx, func(w Writing) error {
+		w.MustBeSeen(e.gone(t, id))
 		if _, done, err := e.claim(ctx, w, s, id); err != nil || done {
 			return err
 		}
@@ -362,6 +364,16 @@ func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		return read.Object{}, err
 	}
 	return e.Reads.Payload(ctx, payloadOf(ir.Delete, t), map[string]read.Part{"deletedId": {Text: read.EncodeID(t.Name, id)}})
+}
+
+// gone looks whether a row is not there any more.
+func (e *Engine) gone(t *ir.Type, id uuid.UUID) Done {
+	return func(ctx context.Context, db *sql.DB) (bool, error) {
+		query, args := entsql.Dialect(e.Dialect).Select(entsql.Count("*")).From(entsql.Table(t.Table)).Where(entsql.EQ("id", id.String())).Query()
+		var n int
+		err := db.QueryRowContext(ctx, query, args...).Scan(&n)
+		return err == nil && n == 0, err
+	}
 }
 
 // rowID is the row an id of t names; one that names none is like a row that is not there.

@@ -130,6 +130,7 @@ func (c *changes) events(at time.Time) []event.Event {
 
 // Standing notes that what a person allows has changed: the privacy state of their rows is written around Ent.
 func (w Writing) Standing(subject uuid.UUID) {
+	w.MustBeSeen(nil)
 	if w.changes == nil {
 		return
 	}

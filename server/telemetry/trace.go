@@ -144,7 +144,7 @@ func (t *tracing) ended(ctx context.Context, s graph.Seen, role, purpose, code s
 // fail says what went wrong. Only what the operator has to mend makes a span a failed one; a refusal is an answer.
 func fail(span trace.Span, code string) {
 	span.SetAttributes(semconv.ErrorTypeKey.String(code))
-	if code == read.CodeInternal || code == read.CodeUnavailable {
+	if code == read.CodeInternal || code == read.CodeUnavailable || code == read.CodeUnknown {
 		span.SetStatus(codes.Error, "")
 	}
 }
