@@ -3,4 +3,4 @@
 package ent
 
 // SchemaHash identifies the schema this code was generated from. A binary that finds another one does not serve.
-const SchemaHash = "692a72164cc525d0460ead5d31898e5523c395953dca55637098500fffb57f74"
+const SchemaHash = "c05c651e14f4b67218fa0788393072a42fbcd833f9e998b05a34bca7cff56d53"

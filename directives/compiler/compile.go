@@ -33,6 +33,7 @@ func Compile(sources []ir.Source) (*ir.Schema, Diagnostics) {
 	c.gather(docs)
 	c.checkNames()
 	c.checkDirectives()
+	c.readWhole()
 	c.readWords()
 	c.declare()
 	c.edges()
@@ -44,6 +45,7 @@ func Compile(sources []ir.Source) (*ir.Schema, Diagnostics) {
 	c.privacy()
 	c.abstract()
 	c.operations()
+	c.translations()
 	c.empty()
 	c.unreported()
 	if len(c.found) > 0 {
@@ -60,6 +62,7 @@ type compiler struct {
 
 	defs   map[string]*ast.Definition // the user's definitions with their extensions merged in
 	order  []*ast.Definition          // the same, in source order
+	whole  ast.DirectiveList          // those of the schema itself
 	broken map[*ast.Directive]bool    // directives that are not well formed: reported, not read
 
 	schema   *ir.Schema

@@ -12,6 +12,7 @@ import (
 // checkDirectives finds every directive that is unknown, misplaced, repeated or wrongly filled in. What passes can be
 // read without further checks of form.
 func (c *compiler) checkDirectives() {
+	c.checkList(c.whole, ast.LocationSchema)
 	for _, d := range c.order {
 		location := map[ast.DefinitionKind]ast.DirectiveLocation{ast.Scalar: ast.LocationScalar, ast.Object: ast.LocationObject,
 			ast.Interface: ast.LocationInterface, ast.Union: ast.LocationUnion, ast.Enum: ast.LocationEnum, ast.InputObject: ast.LocationInputObject}[d.Kind]
@@ -189,7 +190,7 @@ func sample(t *ast.Type) string {
 
 func place(l ast.DirectiveLocation) string {
 	return map[ast.DirectiveLocation]string{
-		ast.LocationObject: "a type", ast.LocationFieldDefinition: "a field", ast.LocationEnumValue: "an enum value", ast.LocationEnum: "an enum",
+		ast.LocationSchema: "the schema", ast.LocationObject: "a type", ast.LocationFieldDefinition: "a field", ast.LocationEnumValue: "an enum value", ast.LocationEnum: "an enum",
 		ast.LocationInterface: "an interface", ast.LocationUnion: "a union", ast.LocationInputObject: "an input", ast.LocationScalar: "a scalar",
 		ast.LocationInputFieldDefinition: "a field of an input", ast.LocationArgumentDefinition: "an argument",
 		ast.LocationQuery: "a query", ast.LocationMutation: "a mutation", ast.LocationSubscription: "a subscription",

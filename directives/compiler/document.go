@@ -60,7 +60,7 @@ func (c *compiler) gather(docs []*ast.SchemaDocument) {
 	}
 }
 
-// roots accepts a `schema` definition that says what holds anyway.
+// roots accepts a `schema` definition that says what holds anyway, for what it says of the schema as a whole.
 func (c *compiler) roots(s *ast.SchemaDefinition) {
 	for _, o := range s.OperationTypes {
 		want := map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation"}[o.Operation]
@@ -68,9 +68,7 @@ func (c *compiler) roots(s *ast.SchemaDefinition) {
 			c.report(ruleUnsupported, c.at(o.Position), fmt.Sprintf("the root of %s cannot be %s", o.Operation, o.Type), "name the root types Query and Mutation, or remove the schema definition")
 		}
 	}
-	if len(s.Directives) > 0 {
-		c.report(ruleUnsupported, c.at(s.Directives[0].Position), fmt.Sprintf("@%s does not apply to a schema definition", s.Directives[0].Name), "remove it")
-	}
+	c.whole = append(c.whole, s.Directives...)
 }
 
 var builtinScalars = []string{"String", "Int", "Float", "Boolean", "ID", "JSON"}

@@ -29,6 +29,9 @@ const (
 	ruleBitRange           = "CLK023"
 	ruleTooMany            = "CLK024"
 	ruleConsentBasis       = "CLK025"
+	ruleSafeguard          = "CLK026"
+	ruleLanguage           = "CLK027"
+	ruleTranslated         = "CLK028"
 	ruleUnclassified       = "CLK030"
 	ruleBoth               = "CLK031"
 	ruleNoOwner            = "CLK032"
@@ -95,6 +98,9 @@ var rules = []Rule{
 	{ID: ruleBitRange, Title: "a bit outside 0 to 55", Why: "The privacy state is 64 bits, and the last ones are kept for restriction, erasure and legal holds.", Fix: "Take a bit from 0 to 55."},
 	{ID: ruleTooMany, Title: "too many purposes or roles", Why: "Sets of them are one machine word, so that a decision costs a bit test.", Fix: "Merge those that people would not tell apart."},
 	{ID: ruleConsentBasis, Title: "consent to a purpose that does not rest on consent", Why: "To ask for consent where another basis applies misleads people: they could not effectively refuse (GDPR Art. 7(4), recital 43).", Fix: "Name a purpose whose basis is CONSENT."},
+	{ID: ruleSafeguard, Title: "data that leaves without a safeguard", Why: "Outside the European Economic Area the law of the place protects nobody by itself. People are told what does (GDPR Art. 13(1)(f), Art. 44).", Fix: "Name the safeguard, for example safeguard: STANDARD_CLAUSES."},
+	{ID: ruleLanguage, Title: "a language that is none", Why: "Browsers and people choose a notice by its BCP 47 tag. One form per language, or the same language would be two.", Fix: "Write the canonical tag, such as de or pt-BR."},
+	{ID: ruleTranslated, Title: "a translation of what the schema does not say", Why: "A text that changed must not go on in another language as it was: people would be told two different things (GDPR Art. 12(1)).", Fix: "Translate the text as it stands now, or remove the translation."},
 	{ID: ruleUnclassified, Title: "a field that is not classified", Why: "Protection by default (GDPR Art. 25(2)): a new field is hidden until somebody decided what it is.", Fix: "Add @pii(category: …) or @public(because: …)."},
 	{ID: ruleBoth, Title: "a field both personal and public", Why: "One of the two is wrong, and guessing which would disclose.", Fix: "Keep one."},
 	{ID: ruleNoOwner, Title: "personal data of nobody", Why: "Without a way to the person there is no access, no rectification, no erasure and no consent (GDPR Art. 15 to 21).", Fix: "Mark the type @subject, or an edge that leads to the person @owner."},

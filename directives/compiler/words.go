@@ -27,6 +27,7 @@ func (c *compiler) readWords() {
 			e.Values = append(e.Values, ir.EnumValue{Name: v.Name, Desc: v.Description, Deprecated: printDeprecated(v.Directives), Pos: c.pos(v.Position)})
 			c.annotation(d, v, "lawful", "Purpose")
 			c.annotation(d, v, "clearance", "Role")
+			c.annotation(d, v, "recipient", "Purpose")
 		}
 		c.enums[d.Name] = e
 		c.schema.Enums = append(c.schema.Enums, e)
@@ -71,6 +72,7 @@ func (c *compiler) readPurposes() {
 		p := &ir.Purpose{Name: v.Name, Desc: v.Description, Index: len(c.schema.Purposes), Pos: c.pos(v.Position)}
 		c.purposes[v.Name] = p
 		c.schema.Purposes = append(c.schema.Purposes, p)
+		p.Recipients = c.recipients(v.Directives)
 		lawful := c.directive(v.Directives, "lawful")
 		if lawful == nil {
 			if !mentioned(v.Directives, "lawful") {

@@ -24,7 +24,9 @@ type Purpose struct {
 	Bit    int // permanent position in privacy_state, 0–55
 	Notice string
 	OptOut []string
-	Pos    Pos
+	// Recipients are those outside who receive the data, in source order.
+	Recipients []*Recipient
+	Pos        Pos
 }
 
 // ByConsent reports whether the purpose needs the subject's consent (Art. 6(1)(a)).

@@ -38,6 +38,10 @@ type Schema struct {
 	Queries    []*Operation
 	Mutations  []*Operation
 
+	Language     string      // BCP 47, of the schema's own words
+	Controller   *Controller // nil: the schema does not say
+	Translations []*Translation
+
 	// StepUps are the different ones that @access asks for. Sessions that meet the same of them share plans.
 	StepUps []StepUp
 
@@ -45,6 +49,7 @@ type Schema struct {
 	purposes map[string]*Purpose
 	roles    map[string]*Role
 	enums    map[string]*Enum
+	said     map[[2]string]string // by language and what is said
 }
 
 // Index builds the look-up tables. The compiler calls it once, last.
@@ -73,6 +78,10 @@ func (s *Schema) Index() {
 	s.enums = make(map[string]*Enum, len(s.Enums))
 	for _, e := range s.Enums {
 		s.enums[e.Name] = e
+	}
+	s.said = make(map[[2]string]string, len(s.Translations))
+	for _, t := range s.Translations {
+		s.said[[2]string{t.Language, t.Of}] = t.As
 	}
 }
 
