@@ -3,4 +3,4 @@
 package ent
 
 // SchemaHash identifies the schema this code was generated from. A binary that finds another one does not serve.
-const SchemaHash = "c05c651e14f4b67218fa0788393072a42fbcd833f9e998b05a34bca7cff56d53"
+const SchemaHash = "62f843b0bebf8ae34dfba38898b1e3df4f29e78ddf100446a07e7119d033c748"

@@ -263,7 +263,9 @@ func (g *Gateway) present(ctx context.Context, err error) *gqlerror.Error {
 	var mine *read.Error
 	if errors.As(err, &mine) {
 		out := mine.GraphQL()
-		out.Path = graphql.GetPath(ctx)
+		if out.Path == nil {
+			out.Path = graphql.GetPath(ctx)
+		}
 		if mine.Code == read.CodeStepUpRequired && g.signIn != nil {
 			out.Extensions["signIn"] = g.signIn(ctx, mine.StepUp)
 		}

@@ -41,9 +41,16 @@ var mutants = []mutant{
 	{"projection", "graph/read/rows.go", `cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))`,
 		`cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias)); if mutant("projection") { cond = fragment{} }`},
 	{"consent", "graph/read/encode.go", `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
-	outcome := it.cell.Decide(state)`, `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
-	outcome := it.cell.Decide(state)
+	outcome := e.outcome(it, state)`, `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
+	outcome := e.outcome(it, state)
 	if mutant("consent") { outcome = it.cell.Outcome }`},
+	{"deny", "directives/policy/cell.go", `c.NeedsToAsk |= bit`, `if !mutant("deny") { c.NeedsToAsk |= bit }`},
+	{"null", "directives/policy/cell.go", `c.NeedsToShow |= bit`, `if mutant("null") { c.NeedsToReveal |= bit } else { c.NeedsToShow |= bit }`},
+	{"hidden row", "directives/policy/rows.go", `	if r.SelfService() {
+		return nil`, `	if r.SelfService() || mutant("hidden row") {
+		return nil`},
+	{"purpose's otherwise", "directives/policy/cell.go", `Explanation{without(r.Purpose.Otherwise),`,
+		`Explanation{map[bool]Outcome{false: without(r.Purpose.Otherwise), true: Mask}[mutant("purpose's otherwise")],`},
 	{"mask width", "graph/read/encode.go", `e.value(f, cellOf(e.r.e.masker.Mask(`,
 		`if s, ok := v.(string); ok && mutant("mask width") { e.buf = appendString(e.buf, strings.Repeat("•", len(s))); return }
 	e.value(f, cellOf(e.r.e.masker.Mask(`},

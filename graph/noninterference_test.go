@@ -43,7 +43,17 @@ func TestNonInterference(t *testing.T) {
 var harsher = []string{
 	contactFirstName, contactFirstName + `
     @access(roles: [SALES_REP, SALES_MANAGER, SUPPORT_AGENT, MARKETER], when: "row.account.region == viewer.region || row.country == 'GB'")`,
-	contactAccount, contactAccount + ` @consent(to: PROFILING, otherwise: WITHHOLD)`,
+	contactAccount, contactAccount + ` @consent(to: PROFILING, otherwise: DENY)`,
+	contactEmail, contactEmail + `
+    @consent(to: PROFILING, otherwise: DENY)`,
+	contactCity, contactCity + `
+    @consent(to: MARKETING, otherwise: DENY)`,
+	contactLastName, contactLastName + `
+    @consent(to: PROFILING, otherwise: NULL)`,
+	`      bit: 3`, `      bit: 3
+      otherwise: NULL`,
+	`      bit: 4`, `      bit: 4
+      otherwise: HIDE_ROW`,
 	accountCity, accountCity + ` @access(roles: [SALES_REP, SALES_MANAGER, ANALYST])`,
 	`  contacts: [Contact!]!
   deals: [Deal!]!`, `  contacts: [Contact!]! @access(roles: [SALES_MANAGER, SUPPORT_AGENT, CUSTOMER], when: "row.industry != null")
@@ -69,6 +79,19 @@ func (d database) twins(t *testing.T, s *ir.Schema, p *population) twins {
 	w.oracle.Gateway = w.oracle.gateway(t, s)
 	return w
 }
+
+const (
+	contactEmail = `  email: String
+    @format(as: EMAIL)
+    @length(max: 254)
+    @purpose(only: [SALES, SUPPORT, BILLING, MARKETING, PRIVACY_REQUEST, SELF_SERVICE])`
+	contactCity = `  city: String
+    @length(max: 120)
+    @purpose(only: [SALES, SUPPORT, BILLING, MARKETING, PRIVACY_REQUEST, SELF_SERVICE])`
+	contactLastName = `  lastName: String
+    @length(max: 80)
+    @purpose(only: [SALES, SUPPORT, BILLING, MARKETING, PRIVACY_REQUEST, SELF_SERVICE])`
+)
 
 const accountCity = `  city: String @length(max: 120) @public(because: "Where the company has its main office.")`
 

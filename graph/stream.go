@@ -77,7 +77,7 @@ func (g *Gateway) open(ctx context.Context, r *request, who Who) *Stream {
 	s := &Stream{g: g, asked: *r, who: who, wake: make(chan struct{}, 1), seen: map[uuid.UUID]read.Sight{}, waiting: map[uuid.UUID]bool{}}
 	oc := &read.Occasion{Opening: true}
 	resp := g.answer(read.WithOccasion(ctx, oc), s.request())
-	if oc.Topic == nil || len(resp.Errors) > 0 {
+	if oc.Topic == nil || broken(resp) {
 		s.one = resp
 		return s
 	}
@@ -99,7 +99,7 @@ func (g *Gateway) open(ctx context.Context, r *request, who Who) *Stream {
 	}
 	for _, id := range rows {
 		oc := &read.Occasion{Row: id, Quiet: true}
-		if resp := g.answer(read.WithOccasion(ctx, oc), s.request()); len(resp.Errors) > 0 {
+		if resp := g.answer(read.WithOccasion(ctx, oc), s.request()); broken(resp) {
 			s.Close()
 			s.one = resp
 			return s
@@ -122,7 +122,8 @@ func (s *Stream) request() *request {
 // Subscribed reports whether the stream is a subscription, and may go on for long.
 func (s *Stream) Subscribed() bool { return s.topic != nil }
 
-// Next waits for the next answer. After the last one it is io.EOF. An answer with errors is the last one. When ctx ends with a
+// Next waits for the next answer. After the last one it is io.EOF. An answer with errors is the last one, but for those of fields that
+// are denied. When ctx ends with a
 // *read.Error for its cause, that is the last answer; otherwise Next returns the context's error. When idle fires meanwhile, there
 // is neither answer nor error: nothing happened yet.
 func (s *Stream) Next(ctx context.Context, idle <-chan time.Time) (*graphql.Response, error) {
@@ -156,7 +157,7 @@ func (s *Stream) Next(ctx context.Context, idle <-chan time.Time) (*graphql.Resp
 		switch {
 		case ctx.Err() != nil:
 			return s.ended(ctx)
-		case len(resp.Errors) > 0:
+		case broken(resp):
 			if seconds, ok := resp.Errors[0].Extensions["retryAfter"].(int); ok { // later there is more to say, or less
 				s.rest = time.Now().Add(time.Duration(seconds) * time.Second)
 				s.put(id)
@@ -167,6 +168,13 @@ func (s *Stream) Next(ctx context.Context, idle <-chan time.Time) (*graphql.Resp
 			return resp, nil
 		}
 	}
+}
+
+// broken reports whether an answer has errors beside those of fields that are denied: those are part of what is told.
+func broken(resp *graphql.Response) bool {
+	return slices.ContainsFunc(resp.Errors, func(e *gqlerror.Error) bool {
+		return len(resp.Data) == 0 || e.Extensions["code"] != read.CodeConsentRequired
+	})
 }
 
 // pause waits until there is something to look at, or until rested fires where that is given. Over says that Next returns.
@@ -229,7 +237,7 @@ func (s *Stream) look(ctx context.Context, id uuid.UUID, before read.Sight) (*gr
 	}
 	oc := &read.Occasion{Row: id, Before: before}
 	resp := s.g.answer(read.WithOccasion(policy.WithPrincipal(ctx, p), oc), s.request())
-	if len(resp.Errors) > 0 {
+	if broken(resp) {
 		return resp, false
 	}
 	s.mu.Lock()

@@ -227,7 +227,7 @@ func TestConsentDecidesAnewForEachEvent(t *testing.T) {
 }
 
 func TestARowHiddenByConsentIsToldToBeGone(t *testing.T) {
-	eachRewritten(t, []string{"type Ticket\n  @entity", "type Ticket\n  @entity\n  @consent(to: PROFILING, otherwise: WITHHOLD)"}, func(t *testing.T, w *world) {
+	eachRewritten(t, []string{"type Ticket\n  @entity", "type Ticket\n  @entity\n  @consent(to: PROFILING, otherwise: HIDE_ROW)"}, func(t *testing.T, w *world) {
 		officer := as("PRIVACY_OFFICER")
 		ada := w.put(t, "Contact", map[string]any{"firstName": "Ada", "region": "EMEA"})
 		id := read.EncodeID("Contact", ada)

@@ -27,7 +27,7 @@ func newExplain() *cobra.Command {
 Of a type, all its fields are listed. Nothing is read but the schema.
 
 "MASK→REVEAL by consent" means that the person decides: without their consent the first, with it the second. Where a whole
-record exists by consent only, that is WITHHOLD→REVEAL. "below …" says what a session sees that has not proved enough (step-up).
+record exists by consent only, that is HIDE_ROW→REVEAL. "below …" says what a session sees that has not proved enough (step-up).
 Refusals are listed for purposes the role works for, for others with
 --all or when both --role and --purpose are named.`,
 		Example: `  cloakroom explain Contact.email
@@ -165,6 +165,9 @@ func line(f *ir.Field, e policy.Entry) explained {
 	}
 	if e.Gated != nil {
 		l.Otherwise = e.Gated.Outcome.String()
+		if e.RowHidden {
+			l.Otherwise = ir.OtherwiseHideRow.String()
+		}
 		l.Gate = &gate{e.Gated.Rule, string(e.Gated.Reason), e.Gated.Text, e.Gated.Remedy}
 	}
 	return l

@@ -322,7 +322,7 @@ func onlyKnownLabels(t *testing.T, families map[string]*dto.MetricFamily) {
 		"code":                   append(words(codes), "OK"),
 		"role":                   {"none"},
 		"purpose":                {"none"},
-		"outcome":                {"REVEAL", "MASK", "WITHHOLD"},
+		"outcome":                {"REVEAL", "MASK", "WITHHOLD", "DENY"},
 		"reason":                 words(reasons),
 		"http_route":             {"/", "/graphql", "/healthz", "(none)"},
 		"http_request_method":    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "(other)"},

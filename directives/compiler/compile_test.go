@@ -109,7 +109,7 @@ func TestClinicIR(t *testing.T) {
 	if p := allergies.Pii; p.Category != "HEALTH" || p.Sensitivity != ir.Special || p.Mask != ir.Redact || !p.Sealed || p.Find != ir.FindNone || p.Source != "STAFF" {
 		t.Errorf("%+v", p)
 	}
-	if c := allergies.Consents; len(c) != 1 || c[0].To != s.Purpose("RESEARCH") || !c[0].Withhold {
+	if c := allergies.Consents; len(c) != 1 || c[0].To != s.Purpose("RESEARCH") || c[0].Otherwise != ir.OtherwiseNull {
 		t.Errorf("%+v", c)
 	}
 	if f := visit.Field("fee"); f.Scalar != ir.Decimal || f.Pii.Mask != ir.MaskNull || f.Pii.Sealed || !f.Purposes.Has(s.Purpose("BILLING")) || f.Purposes.Has(s.Purpose("TREATMENT")) {

@@ -20,7 +20,7 @@ func (c *compiler) gates() {
 		for _, f := range t.Fields {
 			if fd := c.fields[f]; fd != nil {
 				f.Access, f.Purposes, f.Consents, f.Retains = c.access(t, fd.Directives), c.purposesOf(fd.Directives), c.consents(fd.Directives), c.retains(t, fd.Directives)
-				c.maskless(f)
+				c.otherwises(f)
 			}
 		}
 	}
@@ -106,21 +106,29 @@ func (c *compiler) consents(ds ast.DirectiveList) []ir.Consent {
 		if !p.ByConsent() && mentioned(c.defs["Purpose"].EnumValues.ForName(p.Name).Directives, "lawful") {
 			c.report(ruleConsentBasis, c.valueAt(d, "to"), fmt.Sprintf("nobody is asked to consent to %s: its lawful basis is another", p.Name), "name a purpose with basis CONSENT, or limit the field with @purpose")
 		}
-		out = append(out, ir.Consent{To: p, Withhold: text(d, "otherwise") == "WITHHOLD", Pos: c.pos(d.Position)})
+		out = append(out, ir.Consent{To: p, Otherwise: otherwise(d), Pos: c.pos(d.Position)})
 	}
 	return out
 }
 
-// maskless reports a consent that would be ignored: without it a mask is shown, and only personal fields have one.
-func (c *compiler) maskless(f *ir.Field) {
-	if f.Kind == ir.Computed || mentioned(c.fields[f].Directives, "pii") {
-		return
-	}
+func otherwise(d *ast.Directive) ir.Otherwise {
+	return ir.Otherwise(ordinal("Otherwise", text(d, "otherwise")))
+}
+
+// otherwises reports what cannot become of a field without consent. Only personal fields have a mask to show, a field has no row
+// to hide, and a list is never null: an error would stand where its page stands.
+func (c *compiler) otherwises(f *ir.Field) {
+	masked := f.Kind == ir.Computed || mentioned(c.fields[f].Directives, "pii")
+	ds := c.directives(c.fields[f].Directives, "consent")
 	for i, consent := range f.Consents {
-		if !consent.Withhold {
-			at := c.at(c.directives(c.fields[f].Directives, "consent")[i].Position)
-			c.report(ruleApplies, at, fmt.Sprintf("@consent says nothing about %s, which is not @pii and has no mask to show", f.Coordinate()), "write otherwise: WITHHOLD, or classify the field with @pii")
+		switch at := c.at(ds[i].Position); {
+		case consent.Otherwise == ir.OtherwiseMask && !masked:
+			c.report(ruleApplies, at, fmt.Sprintf("@consent says nothing about %s, which is not @pii and has no mask to show", f.Coordinate()), "write otherwise: NULL, or classify the field with @pii")
 			return
+		case consent.Otherwise == ir.OtherwiseHideRow:
+			c.report(ruleOtherwise, c.valueAt(ds[i], "otherwise"), fmt.Sprintf("HIDE_ROW on %s would hide all of %s for one field", f.Coordinate(), f.Owner.Name), "write otherwise: NULL, or move the directive to the type")
+		case consent.Otherwise == ir.OtherwiseDeny && f.Kind == ir.ToMany:
+			c.report(ruleOtherwise, c.valueAt(ds[i], "otherwise"), fmt.Sprintf("%s is a list, which is never null: there is no place for the error of DENY", f.Coordinate()), "write otherwise: NULL, which empties the list")
 		}
 	}
 }

@@ -101,9 +101,18 @@ func maskIsNull(f *ir.Field) bool {
 // withholdable says why a viewer of the row may be refused the field; "" when none can be.
 func (c *compiler) withholdable(f *ir.Field) string {
 	t := f.Owner
-	for _, consent := range f.Consents {
-		if consent.Withhold {
-			return fmt.Sprintf("@consent(to: %s, otherwise: WITHHOLD)", consent.To.Name)
+	consents := f.Consents
+	if f.Pii != nil {
+		consents = append(consents[:len(consents):len(consents)], t.Consents...)
+	}
+	for _, consent := range consents {
+		if nulls(consent.Otherwise) {
+			return fmt.Sprintf("@consent(to: %s, otherwise: %s)", consent.To.Name, consent.Otherwise)
+		}
+	}
+	for _, p := range c.schema.Purposes {
+		if f.Pii != nil && p.ByConsent() && nulls(p.Otherwise) && (t.Purposes.Empty() || t.Purposes.Has(p)) && (f.Purposes.Empty() || f.Purposes.Has(p)) {
+			return fmt.Sprintf("purpose %s says otherwise: %s", p.Name, p.Otherwise)
 		}
 	}
 	if len(f.Retains) > 0 {
@@ -174,18 +183,31 @@ func (c *compiler) masked(f *ir.Field) string {
 				continue
 			}
 			switch {
-			case p.ByConsent():
+			case p.ByConsent() && p.Otherwise == ir.OtherwiseMask:
 				return fmt.Sprintf("%s sees it for %s without the subject's consent", r.Name, p.Name)
-			case len(f.Consents) > 0:
-				return fmt.Sprintf("%s sees it without consent to %s", r.Name, f.Consents[0].To.Name)
-			case len(t.Consents) > 0 && !t.Consents[0].Withhold:
-				return fmt.Sprintf("%s sees it without consent to %s", r.Name, t.Consents[0].To.Name)
+			case masking(f.Consents) != nil:
+				return fmt.Sprintf("%s sees it without consent to %s", r.Name, masking(f.Consents).To.Name)
+			case masking(t.Consents) != nil:
+				return fmt.Sprintf("%s sees it without consent to %s", r.Name, masking(t.Consents).To.Name)
 			case !cleared(r, p, f.Pii):
 				return fmt.Sprintf("%s sees it for %s without clearance for %s", r.Name, p.Name, f.Pii.Category)
 			}
 		}
 	}
 	return ""
+}
+
+// nulls reports whether a field is null without consent.
+func nulls(o ir.Otherwise) bool { return o == ir.OtherwiseNull || o == ir.OtherwiseDeny }
+
+// masking is the first consent without which a mask is shown.
+func masking(consents []ir.Consent) *ir.Consent {
+	for i := range consents {
+		if consents[i].Otherwise == ir.OtherwiseMask {
+			return &consents[i]
+		}
+	}
+	return nil
 }
 
 func cleared(r *ir.Role, p *ir.Purpose, pii *ir.Pii) bool {

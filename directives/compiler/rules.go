@@ -32,6 +32,7 @@ const (
 	ruleSafeguard          = "CLK026"
 	ruleLanguage           = "CLK027"
 	ruleTranslated         = "CLK028"
+	ruleNoBit              = "CLK029"
 	ruleUnclassified       = "CLK030"
 	ruleBoth               = "CLK031"
 	ruleNoOwner            = "CLK032"
@@ -51,6 +52,7 @@ const (
 	ruleAAL                = "CLK046"
 	ruleDuration           = "CLK047"
 	ruleVoidStepUp         = "CLK048"
+	ruleOtherwise          = "CLK049"
 	ruleWhenSyntax         = "CLK050"
 	ruleWhenName           = "CLK051"
 	ruleWhenType           = "CLK052"
@@ -101,6 +103,7 @@ var rules = []Rule{
 	{ID: ruleSafeguard, Title: "data that leaves without a safeguard", Why: "Outside the European Economic Area the law of the place protects nobody by itself. People are told what does (GDPR Art. 13(1)(f), Art. 44).", Fix: "Name the safeguard, for example safeguard: STANDARD_CLAUSES."},
 	{ID: ruleLanguage, Title: "a language that is none", Why: "Browsers and people choose a notice by its BCP 47 tag. One form per language, or the same language would be two.", Fix: "Write the canonical tag, such as de or pt-BR."},
 	{ID: ruleTranslated, Title: "a translation of what the schema does not say", Why: "A text that changed must not go on in another language as it was: people would be told two different things (GDPR Art. 12(1)).", Fix: "Translate the text as it stands now, or remove the translation."},
+	{ID: ruleNoBit, Title: "a purpose that people decide about, without a bit", Why: "Consent and objection are bits of each person's privacy state. Without a place of its own a purpose could not remember either.", Fix: "Add a bit no purpose ever had."},
 	{ID: ruleUnclassified, Title: "a field that is not classified", Why: "Protection by default (GDPR Art. 25(2)): a new field is hidden until somebody decided what it is.", Fix: "Add @pii(category: …) or @public(because: …)."},
 	{ID: ruleBoth, Title: "a field both personal and public", Why: "One of the two is wrong, and guessing which would disclose.", Fix: "Keep one."},
 	{ID: ruleNoOwner, Title: "personal data of nobody", Why: "Without a way to the person there is no access, no rectification, no erasure and no consent (GDPR Art. 15 to 21).", Fix: "Mark the type @subject, or an edge that leads to the person @owner."},
@@ -120,6 +123,7 @@ var rules = []Rule{
 	{ID: ruleAAL, Title: "an assurance level that does not exist", Why: "A level nobody can reach would close the door for good; one below the least would ask for nothing (NIST SP 800-63B Section 4).", Fix: "Write 1 for one factor, 2 for two."},
 	{ID: ruleDuration, Title: "a duration that is none", Why: "How fresh a sign-in must be decides about access and must mean one thing. One form per duration: no signs, no days, no fractions, no zero parts.", Fix: "Write an ISO 8601 duration such as PT15M."},
 	{ID: ruleVoidStepUp, Title: "a step-up that can be avoided", Why: "Rules of @access add up: whoever is granted the same by a rule that asks for less never meets the step-up, and the schema promises a protection that is not there.", Fix: "Let only the rule with the step-up grant it."},
+	{ID: ruleOtherwise, Title: "what cannot become of a field without consent", Why: "A row is hidden as a whole, and an error needs a null beside it.", Fix: "Use NULL, or put the directive on the type."},
 	{ID: ruleWhenSyntax, Title: "a condition that is not CEL", Why: "A condition that cannot be read cannot be enforced.", Fix: "Write a comparison, for example row.region == viewer.region."},
 	{ID: ruleWhenName, Title: "a condition about something that does not exist", Why: "It would be unknown for every row, and so grant nothing.", Fix: "Correct the spelling."},
 	{ID: ruleWhenType, Title: "a condition that compares what cannot be compared", Why: "Databases disagree about comparisons across types, and a rule of access must not depend on which one is used.", Fix: "Compare values of one type."},

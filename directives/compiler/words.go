@@ -69,22 +69,31 @@ func (c *compiler) readPurposes() {
 			c.report(ruleTooMany, c.at(v.Position), fmt.Sprintf("there are more than %d purposes", maxMembers), "merge purposes that people would not tell apart")
 			return
 		}
-		p := &ir.Purpose{Name: v.Name, Desc: v.Description, Index: len(c.schema.Purposes), Pos: c.pos(v.Position)}
+		p := &ir.Purpose{Name: v.Name, Bit: ir.NoBit, Desc: v.Description, Index: len(c.schema.Purposes), Pos: c.pos(v.Position)}
 		c.purposes[v.Name] = p
 		c.schema.Purposes = append(c.schema.Purposes, p)
 		p.Recipients = c.recipients(v.Directives)
 		lawful := c.directive(v.Directives, "lawful")
 		if lawful == nil {
 			if !mentioned(v.Directives, "lawful") {
-				c.report(ruleUnlawful, c.at(v.Position), fmt.Sprintf("purpose %s has no lawful basis", v.Name), "add @lawful(basis: …, bit: …, notice: \"…\")")
+				c.report(ruleUnlawful, c.at(v.Position), fmt.Sprintf("purpose %s has no lawful basis", v.Name), "add @lawful(basis: …, notice: \"…\")")
 			}
 			continue
 		}
 		p.Basis = ir.Basis(ordinal("LawfulBasis", text(lawful, "basis")))
-		p.Bit, p.Notice, p.OptOut = number(lawful, "bit"), text(lawful, "notice"), list(lawful, "optOut")
+		p.Notice, p.OptOut = text(lawful, "notice"), list(lawful, "optOut")
+		p.Otherwise, p.DirectMarketing = otherwise(lawful), text(lawful, "directMarketing") == "true"
+		c.basis(p, lawful)
 		if strings.TrimSpace(p.Notice) == "" {
 			c.report(ruleArgumentValue, c.valueAt(lawful, "notice"), fmt.Sprintf("the notice of purpose %s is empty", v.Name), "tell people in plain words what you do, for example \"We answer your questions.\"")
 		}
+		if argument(lawful, "bit") == nil {
+			if p.Stated() {
+				c.report(ruleNoBit, c.at(lawful.Position), fmt.Sprintf("purpose %s has no bit, and people consent or object to it", v.Name), fmt.Sprintf("add a bit no purpose has had, for example bit: %d", free(bits)))
+			}
+			continue
+		}
+		p.Bit = number(lawful, "bit")
 		switch other, taken := bits[p.Bit]; {
 		case p.Bit < 0 || p.Bit > maxBit:
 			c.report(ruleBitRange, c.valueAt(lawful, "bit"), fmt.Sprintf("bit %d of purpose %s is outside 0 to %d", p.Bit, v.Name, maxBit), fmt.Sprintf("take a bit no purpose has had, for example %d", free(bits)))
@@ -93,6 +102,16 @@ func (c *compiler) readPurposes() {
 		default:
 			bits[p.Bit] = v.Name
 		}
+	}
+}
+
+// basis reports what the purpose's lawful basis leaves no room for.
+func (c *compiler) basis(p *ir.Purpose, lawful *ast.Directive) {
+	if p.Otherwise != ir.OtherwiseMask && !p.ByConsent() {
+		c.report(ruleApplies, c.valueAt(lawful, "otherwise"), fmt.Sprintf("nobody is asked to consent to %s, so there is nothing to do otherwise", p.Name), "remove otherwise, or use the basis CONSENT")
+	}
+	if p.DirectMarketing && !p.ByConsent() && p.Basis != ir.BasisLegitimateInterests {
+		c.report(ruleApplies, c.valueAt(lawful, "directMarketing"), fmt.Sprintf("%s is direct marketing, which neither a contract nor the law asks for", p.Name), "use the basis CONSENT or LEGITIMATE_INTERESTS, or remove directMarketing")
 	}
 }
 

@@ -21,13 +21,23 @@ type Purpose struct {
 	Desc   string
 	Index  int // in Schema.Purposes
 	Basis  Basis
-	Bit    int // permanent position in privacy_state, 0–55
+	Bit    int // permanent position in privacy_state, 0–55; NoBit of a purpose that has no state
 	Notice string
 	OptOut []string
 	// Recipients are those outside who receive the data, in source order.
 	Recipients []*Recipient
-	Pos        Pos
+	// Otherwise is what operations of a purpose by consent see of a person without it.
+	Otherwise Otherwise
+	// DirectMarketing makes an objection absolute (Art. 21(2) and (3)).
+	DirectMarketing bool
+	Pos             Pos
 }
+
+// NoBit is the Bit of a purpose without one.
+const NoBit = -1
+
+// Stated reports whether people say something about the purpose that their privacy state keeps.
+func (p *Purpose) Stated() bool { return p.ByConsent() || p.Objectable() }
 
 // ByConsent reports whether the purpose needs the subject's consent (Art. 6(1)(a)).
 func (p *Purpose) ByConsent() bool { return p.Basis == BasisConsent }

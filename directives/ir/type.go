@@ -269,10 +269,25 @@ const (
 
 // Consent is one @consent gate.
 type Consent struct {
-	To       *Purpose
-	Withhold bool // otherwise: WITHHOLD; false is MASK
-	Pos      Pos
+	To        *Purpose
+	Otherwise Otherwise
+	Pos       Pos
 }
+
+// Otherwise says what happens without consent. Each is stricter than the ones before it.
+type Otherwise uint8
+
+const (
+	OtherwiseMask Otherwise = iota
+	OtherwiseNull
+	OtherwiseDeny
+	OtherwiseHideRow
+)
+
+var otherwiseNames = [...]string{"MASK", "NULL", "DENY", "HIDE_ROW"}
+
+// String returns the vocabulary's name.
+func (o Otherwise) String() string { return otherwiseNames[o] }
 
 // Retain is one @retain rule.
 type Retain struct {

@@ -13,11 +13,12 @@ type Cell struct {
 	// Outcome is the best the cell can get: when every gate is open.
 	Outcome Outcome
 	Why     Explanation
-	// NeedsToShow are consent bits without which the cell is withheld, NeedsToReveal those without which it is masked.
+	// NeedsToAsk are consent bits without which the cell is denied, NeedsToShow those without which it is withheld, and
+	// NeedsToReveal those without which it is masked.
+	NeedsToAsk    State
 	NeedsToShow   State
 	NeedsToReveal State
-	// Gated explains a missing consent: the first gate of the field.
-	Gated Explanation
+	gated         [Outcomes - 1]Explanation // the first gate of each outcome
 	// Conditions is a conjunction of disjunctions: of each element one must hold, or the cell is withheld.
 	Conditions [][]*ir.Condition
 	// Retains are field-level periods none of which may be over.
@@ -31,20 +32,43 @@ type Cell struct {
 
 // Decide settles the cell for a row whose owners' combined state is s.
 func (c *Cell) Decide(s State) Outcome {
-	if !s.Consented(c.NeedsToShow) {
+	switch {
+	case !s.Consented(c.NeedsToAsk):
+		return Deny
+	case !s.Consented(c.NeedsToShow):
 		return Withhold
-	}
-	if c.Outcome == Reveal && !s.Consented(c.NeedsToReveal) {
+	case c.Outcome == Reveal && !s.Consented(c.NeedsToReveal):
 		return Mask
 	}
 	return c.Outcome
 }
 
+// Needs are all the consents without which the cell is not revealed.
+func (c *Cell) Needs() State { return c.NeedsToAsk | c.NeedsToShow | c.NeedsToReveal }
+
 // ByRow reports whether the outcome depends on the owners' state.
-func (c *Cell) ByRow() bool { return c.NeedsToShow|c.NeedsToReveal != 0 }
+func (c *Cell) ByRow() bool { return c.Needs() != 0 }
+
+// Without explains an outcome for want of consent: the first gate that leads to it.
+func (c *Cell) Without(o Outcome) Explanation {
+	if o < Reveal && c.gated[o.Index()].Rule != "" {
+		return c.gated[o.Index()]
+	}
+	return c.Strictest()
+}
+
+// Strictest explains what becomes of the cell when every consent is missing; zero when none is needed.
+func (c *Cell) Strictest() (why Explanation) {
+	for _, why = range c.gated {
+		if why.Rule != "" {
+			break
+		}
+	}
+	return why
+}
 
 // Queryable reports whether the field may appear in a filter or an order: asking about a value is reading it, so only
-// where the cell would be revealed, row by row (see NeedsToReveal, NeedsToShow, Conditions and Retains).
+// where the cell would be revealed, row by row (see Needs, Conditions and Retains).
 func (c *Cell) Queryable() bool { return c.Outcome == Reveal }
 
 // NeedsValue reports whether any outcome shows something of the stored value. A cell that never does is not selected.
@@ -93,7 +117,8 @@ func CellOf(f *ir.Field, r Request) Cell {
 	}
 	if f.Computed != nil {
 		c.narrowTo(f, r)
-		if c.Outcome == Withhold {
+		if c.Outcome == Withhold { // for everybody, whatever the row
+			c.NeedsToAsk, c.NeedsToShow, c.NeedsToReveal = 0, 0, 0
 			return c
 		}
 	}
@@ -126,38 +151,41 @@ func CellOf(f *ir.Field, r Request) Cell {
 // gate collects the consents the cell depends on: the purpose's own (step 5), and each @consent on the field or its
 // type (step 6).
 func (c *Cell) gate(f *ir.Field, t *ir.Type, r Request) {
-	if f.Pii != nil && r.Purpose.ByConsent() {
-		c.require(PurposeBit(r.Purpose), false, Explanation{Mask, "@lawful", ReasonPurposeConsent,
+	if f.Pii != nil && r.Purpose.ByConsent() && r.Purpose.Otherwise != ir.OtherwiseHideRow { // see RowsOf
+		c.require(PurposeBit(r.Purpose), Explanation{without(r.Purpose.Otherwise), "@lawful", ReasonPurposeConsent,
 			r.Purpose.Name + " rests on consent, and the person has not given it.",
 			"Ask the person for consent to " + r.Purpose.Name + "."})
 	}
 	gates := f.Consents
 	if f.Pii != nil {
 		for _, g := range t.Consents {
-			if !g.Withhold { // a withholding gate on a type hides the row: see RowsOf
+			if g.Otherwise != ir.OtherwiseHideRow { // see RowsOf
 				gates = append(gates[:len(gates):len(gates)], g)
 			}
 		}
 	}
 	for _, g := range gates {
-		why := Explanation{Mask, "@consent", ReasonConsent,
+		why := Explanation{without(g.Otherwise), "@consent", ReasonConsent,
 			f.Coordinate() + " needs consent to " + g.To.Name + ", and the person has not given it.",
 			"Ask the person for consent to " + g.To.Name + "."}
-		if g.Withhold || f.Pii == nil { // without a classification there is no mask to show
-			why.Outcome = Withhold
+		if f.Pii == nil { // without a classification there is no mask to show
+			why.Outcome = min(why.Outcome, Withhold)
 		}
-		c.require(PurposeBit(g.To), why.Outcome == Withhold, why)
+		c.require(PurposeBit(g.To), why)
 	}
 }
 
-func (c *Cell) require(bit State, withhold bool, why Explanation) {
-	if withhold {
+func (c *Cell) require(bit State, why Explanation) {
+	switch why.Outcome {
+	case Deny:
+		c.NeedsToAsk |= bit
+	case Withhold:
 		c.NeedsToShow |= bit
-	} else {
+	default:
 		c.NeedsToReveal |= bit
 	}
-	if c.Gated.Rule == "" || why.Outcome < c.Gated.Outcome {
-		c.Gated = why
+	if at := &c.gated[why.Outcome.Index()]; at.Rule == "" {
+		*at = why
 	}
 }
 
@@ -171,10 +199,13 @@ func (c *Cell) narrowTo(f *ir.Field, r Request) {
 		if c.StepUp.IsZero() || s.Outcome == Withhold {
 			c.StepUp = s.StepUp
 		}
+		c.NeedsToAsk |= s.NeedsToAsk
 		c.NeedsToShow |= s.NeedsToShow
 		c.NeedsToReveal |= s.NeedsToReveal
-		if c.Gated.Rule == "" || s.Gated.Rule != "" && s.Gated.Outcome < c.Gated.Outcome {
-			c.Gated = s.Gated
+		for i, why := range s.gated {
+			if c.gated[i].Rule == "" {
+				c.gated[i] = why
+			}
 		}
 		c.Conditions = append(c.Conditions, s.Conditions...)
 		c.Retains = append(c.Retains[:len(c.Retains):len(c.Retains)], s.Retains...)

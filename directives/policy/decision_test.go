@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -35,7 +36,12 @@ type Reader @entity @subject
   name: String @pii(category: IDENTITY, mask: NAME)
   email: String @pii(category: CONTACT, mask: EMAIL)
   favourite: String @pii(category: BEHAVIORAL, sensitivity: HIGH) @consent(to: ADVICE)
-  remark: String @pii(category: BEHAVIORAL, sensitivity: HIGH) @consent(to: ADVICE, otherwise: WITHHOLD)
+  remark: String @pii(category: BEHAVIORAL, sensitivity: HIGH) @consent(to: ADVICE, otherwise: NULL)
+  diary: String @pii(category: BEHAVIORAL, sensitivity: HIGH, mask: NULL) @consent(to: ADVICE, otherwise: DENY) @consent(to: NEWSLETTER, otherwise: NULL)
+  letter: String @computed(from: ["remark", "diary"])
+  desk: String @consent(to: ADVICE, otherwise: DENY) @public(because: "Where they like to sit.")
+  bill: String @computed(from: ["diary", "fee"])
+  fee: String @pii(category: FINANCIAL) @access(roles: [LIBRARIAN])
   fines: Int @pii(category: FINANCIAL, mask: GENERALIZE) @purpose(only: [LENDING]) @access(roles: [LIBRARIAN]) @access(to: [UPDATE], roles: [LIBRARIAN])
   badge: String @computed(from: ["name", "email"])
   leftAt: Date @public(because: "Membership is known at the desk.")
@@ -44,7 +50,7 @@ type Reader @entity @subject
 type Loan @entity
   @access(roles: [LIBRARIAN, READER])
   @purpose(only: [LENDING, SELF_SERVICE])
-  @consent(to: ADVICE, otherwise: WITHHOLD)
+  @consent(to: ADVICE, otherwise: HIDE_ROW)
   @retain(for: "P1Y", after: "returnedAt", because: "Damages are settled within a year.") {
   id: ID!
   reader: Reader! @owner
@@ -85,6 +91,16 @@ func TestDecision(t *testing.T) {
 		{"withholding gate closed", "ADVISER", "SURVEY", "remark", 0, policy.Withhold, policy.ReasonConsent},
 		{"withholding gate open", "ADVISER", "SURVEY", "remark", advice, policy.Reveal, policy.ReasonCleared},
 		{"both gates, one open", "ADVISER", "ADVICE", "remark", newsletter, policy.Withhold, policy.ReasonConsent},
+		{"denying gate closed", "ADVISER", "SURVEY", "diary", newsletter, policy.Deny, policy.ReasonConsent},
+		{"denying gate open, another closed", "ADVISER", "SURVEY", "diary", advice, policy.Withhold, policy.ReasonConsent},
+		{"the strictest of two closed gates", "ADVISER", "SURVEY", "diary", 0, policy.Deny, policy.ReasonConsent},
+		{"all gates open", "ADVISER", "SURVEY", "diary", advice | newsletter, policy.Reveal, policy.ReasonCleared},
+		{"denied before it is masked", "LIBRARIAN", "LENDING", "diary", 0, policy.Deny, policy.ReasonConsent},
+		{"what is public is denied too", "LIBRARIAN", "LENDING", "desk", 0, policy.Deny, policy.ReasonConsent},
+		{"computed from a denied field", "ADVISER", "SURVEY", "letter", 0, policy.Deny, policy.ReasonConsent},
+		{"computed from a withheld field", "ADVISER", "SURVEY", "letter", advice, policy.Withhold, policy.ReasonConsent},
+		{"whoever may not see it learns of no consent", "ADVISER", "SURVEY", "bill", 0, policy.Withhold, policy.ReasonFieldAccess},
+		{"own data is not denied", "READER", "SELF_SERVICE", "diary", 0, policy.Reveal, policy.ReasonOwnData},
 		{"field of another role", "ADVISER", "SURVEY", "fines", 0, policy.Withhold, policy.ReasonFieldAccess},
 		{"field of another purpose", "LIBRARIAN", "NEWSLETTER", "fines", newsletter, policy.Withhold, policy.ReasonFieldPurpose},
 		{"computed from a masked field", "ADVISER", "SURVEY", "badge", 0, policy.Mask, policy.ReasonClearance},
@@ -104,7 +120,7 @@ func TestDecision(t *testing.T) {
 			}
 			why := cell.Why
 			if cell.Decide(c.state) < cell.Outcome {
-				why = cell.Gated
+				why = cell.Without(c.want)
 			}
 			if why.Reason != c.reason {
 				t.Errorf("because %s, want %s", why.Reason, c.reason)
@@ -113,6 +129,56 @@ func TestDecision(t *testing.T) {
 				t.Errorf("%+v neither explains nor helps", why)
 			}
 		})
+	}
+}
+
+// What becomes of people without consent to the purpose of the operation is said by the purpose.
+func TestOtherwiseOfAPurpose(t *testing.T) {
+	for otherwise, want := range map[string]policy.Outcome{"MASK": policy.Mask, "NULL": policy.Withhold, "DENY": policy.Deny, "HIDE_ROW": policy.Reveal} {
+		t.Run(otherwise, func(t *testing.T) {
+			s, ds := compiler.Compile([]ir.Source{{Name: "library.graphqls", Text: strings.Replace(library, `basis: CONSENT, bit: 1,`, `basis: CONSENT, otherwise: `+otherwise+`, bit: 1,`, 1)}})
+			if s == nil {
+				t.Fatal(ds)
+			}
+			bit := policy.PurposeBit(s.Purpose("NEWSLETTER"))
+			req, err := policy.NewRequest(s, policy.Principal{Role: "LIBRARIAN"}, "NEWSLETTER")
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader := s.Type("Reader")
+			email, card := policy.CellOf(reader.Field("email"), req), policy.CellOf(reader.Field("card"), req)
+			if got := email.Decide(0); got != want {
+				t.Errorf("without consent %s, want %s", got, want)
+			}
+			if email.Decide(bit) != policy.Reveal || card.Decide(0) != policy.Reveal {
+				t.Error("it is about personal fields without consent, and about nothing else")
+			}
+			needed := policy.State(0)
+			if otherwise == "HIDE_ROW" {
+				needed = bit
+			}
+			rows := policy.RowsOf(reader, ir.Read, req)
+			if rows.Needed != needed || (rows.WithoutRow(req).Rule == "@lawful") != (needed != 0) {
+				t.Errorf("rows need %b, want %b: %+v", rows.Needed, needed, rows.WithoutRow(req))
+			}
+			req, err = policy.NewRequest(s, policy.Principal{Role: "LIBRARIAN"}, "LENDING")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows := policy.RowsOf(reader, ir.Read, req); rows.Needed != 0 {
+				t.Error("another purpose hides rows")
+			}
+		})
+	}
+}
+
+// A purpose without a bit has nobody's consent.
+func TestNoBitIsNoConsent(t *testing.T) {
+	bit := policy.PurposeBit(&ir.Purpose{Bit: ir.NoBit})
+	for _, s := range []policy.State{0, 1<<56 - 1, policy.Restricted | policy.Erasing | policy.Held | 1<<56 - 1} {
+		if s.Consented(bit) {
+			t.Errorf("%b has consented", s)
+		}
 	}
 }
 
@@ -237,7 +303,7 @@ func TestConsentOfNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	advice := s.Purpose("ADVICE")
-	shelf := &ir.Type{Name: "Shelf", Entity: true, Access: s.Type("Loan").Access, Consents: []ir.Consent{{To: advice, Withhold: true}}}
+	shelf := &ir.Type{Name: "Shelf", Entity: true, Access: s.Type("Loan").Access, Consents: []ir.Consent{{To: advice, Otherwise: ir.OtherwiseHideRow}}}
 	if rows := policy.RowsOf(shelf, ir.Read, req); !rows.Allowed || rows.Needed != policy.PurposeBit(advice) {
 		t.Errorf("the rows need %b, want the consent to %s", rows.Needed, advice.Name)
 	}

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"strings"
-
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
@@ -13,8 +11,9 @@ type Entry struct {
 	// Outcome is the best the cell can get.
 	Outcome Outcome
 	Why     Explanation
-	// Gated is set when consent decides per person: what happens without it.
-	Gated *Explanation
+	// Gated is set when consent decides per person: what happens without it. RowHidden says that the whole record does not exist.
+	Gated     *Explanation
+	RowHidden bool
 	// StepUp is what a session has to prove for this outcome, and Below what it gets without; zero when any session will do.
 	StepUp ir.StepUp
 	Below  Outcome
@@ -37,20 +36,6 @@ func Matrix(s *ir.Schema, f *ir.Field) []Entry {
 		}
 	}
 	return out
-}
-
-// withoutRow explains the rows that a withholding @consent of their type hides.
-func withoutRow(t *ir.Type) Explanation {
-	var to []string
-	for _, c := range t.Consents {
-		if c.Withhold {
-			to = append(to, c.To.Name)
-		}
-	}
-	names := strings.Join(to, " and ")
-	return Explanation{Withhold, "@consent", ReasonConsent,
-		t.Name + " exists with consent to " + names + " only, and the person has not given it.",
-		"Ask the person for consent to " + names + "."}
 }
 
 // needed is what a session that proved nothing lacks: for rows, or more of them, to exist, then for the field.
@@ -77,11 +62,12 @@ func entry(f *ir.Field, r Request) Entry {
 	c := CellOf(f, r)
 	e.Outcome, e.Why = c.Outcome, c.Why
 	if c.ByRow() {
-		gated := c.Gated
+		gated := c.Strictest()
 		e.Gated = &gated
 	}
 	if rows.Needed != 0 && c.Outcome > Withhold { // stricter than any gate of the field: the row does not exist
-		gated := withoutRow(f.Owner)
+		e.RowHidden = true
+		gated := rows.WithoutRow(r)
 		if field := e.Gated; field != nil && field.Remedy != gated.Remedy {
 			gated.Text += " " + field.Text
 			gated.Remedy += " " + field.Remedy

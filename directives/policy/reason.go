@@ -1,18 +1,40 @@
 package policy
 
-// Outcome is what happens to a cell. The zero value withholds; a larger one shows more.
-type Outcome uint8
+import "github.com/cloakroom-crm/cloakroom/directives/ir"
+
+// Outcome is what happens to a cell. The zero value withholds; a larger one shows more. Deny shows no less than Withhold, and
+// says that it is for want of consent.
+type Outcome int8
 
 const (
-	Withhold Outcome = iota
+	Deny Outcome = iota - 1
+	Withhold
 	Mask
 	Reveal
 )
 
-var outcomeNames = [...]string{"WITHHOLD", "MASK", "REVEAL"}
+// Outcomes is how many there are.
+const Outcomes = int(Reveal-Deny) + 1
 
-// String returns WITHHOLD, MASK or REVEAL.
-func (o Outcome) String() string { return outcomeNames[o] }
+var outcomeNames = [Outcomes]string{"DENY", "WITHHOLD", "MASK", "REVEAL"}
+
+// String returns DENY, WITHHOLD, MASK or REVEAL.
+func (o Outcome) String() string { return outcomeNames[o.Index()] }
+
+// Index counts the outcomes from zero, the strictest first.
+func (o Outcome) Index() int { return int(o - Deny) }
+
+// without is what becomes of a cell for want of consent.
+func without(o ir.Otherwise) Outcome {
+	switch o {
+	case ir.OtherwiseMask:
+		return Mask
+	case ir.OtherwiseDeny:
+		return Deny
+	default:
+		return Withhold
+	}
+}
 
 // Reason is a stable code: why a cell got its outcome. The codes are part of the API (`extensions.privacy[].reason`).
 type Reason string

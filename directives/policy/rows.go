@@ -1,6 +1,11 @@
 package policy
 
-import "github.com/cloakroom-crm/cloakroom/directives/ir"
+import (
+	"slices"
+	"strings"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+)
 
 // Rows is the decision about which rows of a type exist for a request. The zero Rows has none.
 type Rows struct {
@@ -21,8 +26,8 @@ type Rows struct {
 	StepUp ir.StepUp
 }
 
-// RowsOf decides which rows of t exist for op. Steps 2 and 4 of a decision, and the type's @purpose and withholding
-// @consent.
+// RowsOf decides which rows of t exist for op. Steps 2 and 4 of a decision, the type's @purpose, and consents without which rows
+// are hidden.
 func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
 	rows := Rows{Type: t, Retains: t.Retains, OwnOnly: r.LimitedToSubject()}
 	grants, granted := grantsFor(t.Access, op, r)
@@ -60,14 +65,46 @@ func RowsOf(t *ir.Type, op ir.Op, r Request) Rows {
 			rows.Forbidden |= PurposeBit(r.Purpose)
 		}
 	}
-	if !r.SelfService() { // also where nobody could consent: then nobody did
-		for _, c := range t.Consents {
-			if c.Withhold {
-				rows.Needed |= PurposeBit(c.To)
-			}
-		}
+	for _, p := range hides(t, r) {
+		rows.Needed |= PurposeBit(p)
 	}
 	return rows
+}
+
+// hides are the purposes without consent to which rows of t do not exist for a request. Where nobody could consent, nobody did.
+func hides(t *ir.Type, r Request) (to []*ir.Purpose) {
+	if r.SelfService() {
+		return nil
+	}
+	if p := r.Purpose; p.ByConsent() && p.Otherwise == ir.OtherwiseHideRow && t.Personal() {
+		to = append(to, p)
+	}
+	for _, c := range t.Consents {
+		if c.Otherwise == ir.OtherwiseHideRow && !slices.Contains(to, c.To) {
+			to = append(to, c.To)
+		}
+	}
+	return to
+}
+
+// WithoutRow explains the rows that are hidden for want of consent; zero when there are none.
+func (rows Rows) WithoutRow(r Request) Explanation {
+	var names []string
+	to := hides(rows.Type, r)
+	for _, p := range to {
+		names = append(names, p.Name)
+	}
+	if !rows.Allowed || names == nil {
+		return Explanation{}
+	}
+	rule, reason := "@consent", ReasonConsent
+	if to[0] == r.Purpose {
+		rule, reason = "@lawful", ReasonPurposeConsent
+	}
+	all := strings.Join(names, " and ")
+	return Explanation{Withhold, rule, reason,
+		rows.Type.Name + " exists with consent to " + all + " only.",
+		"Ask the person for consent to " + all + "."}
 }
 
 // grantsFor returns the conditions of which one must hold for the role, and whether there is any grant at all. An

@@ -11,13 +11,20 @@ type State int64
 
 // Bits of the whole person. Bits 0 to 55 belong to purposes.
 const (
+	never      State = 1 << 59 // set in nobody's state
 	Restricted State = 1 << 60 // Art. 18: processing is limited to what the subject or the law asks for
 	Erasing    State = 1 << 61 // erasure has begun: nobody reads any more
 	Held       State = 1 << 62 // a legal hold: nothing is disposed of
 )
 
-// PurposeBit is the purpose's bit in a State.
-func PurposeBit(p *ir.Purpose) State { return 1 << p.Bit }
+// PurposeBit is the purpose's bit in a State. A purpose that has none, though something depends on it, has one that is never
+// set: then nobody consented to it.
+func PurposeBit(p *ir.Purpose) State {
+	if p.Bit == ir.NoBit {
+		return never
+	}
+	return 1 << p.Bit
+}
 
 // Consented reports whether every bit of need is set.
 func (s State) Consented(need State) bool { return s&need == need }

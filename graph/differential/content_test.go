@@ -111,7 +111,7 @@ const (
 // state sets bits of purposes whatever they rest on: where a bit has no meaning it must do nothing.
 func (d dice) state(s *ir.Schema) (bits int64) {
 	for _, p := range s.Purposes {
-		if d.odds(map[bool]int{true: 9, false: 3}[p.Basis == ir.BasisConsent]) {
+		if p.Bit != ir.NoBit && d.odds(map[bool]int{true: 9, false: 3}[p.Basis == ir.BasisConsent]) {
 			bits |= 1 << p.Bit
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"pgregory.net/rapid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/codegen"
@@ -90,7 +91,7 @@ func (w *world) String() string {
 }
 
 // counts say whether the test compares much. Strays are rows that an index finds for a value they do not have.
-var counts struct{ compiled, refused, answered, hidden, strays atomic.Int64 }
+var counts struct{ compiled, refused, answered, hidden, strays, denied atomic.Int64 }
 
 // worlds makes up everything, so that rapid can shrink everything.
 var worlds = rapid.Custom(func(t *rapid.T) *world {
@@ -191,9 +192,12 @@ func TestTheEngineKeepsTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		worlds.Draw(t, "world").check(t)
 	})
-	t.Logf("%d schemas, %d refused; %d root fields answered, %d refused; %d strays", counts.compiled.Load(), counts.refused.Load(), counts.answered.Load(), counts.hidden.Load(), counts.strays.Load())
+	t.Logf("%d schemas, %d refused; %d root fields answered, %d refused; %d strays, %d fields denied", counts.compiled.Load(), counts.refused.Load(), counts.answered.Load(), counts.hidden.Load(), counts.strays.Load(), counts.denied.Load())
 	if counts.compiled.Load() > 100 && counts.strays.Load() == 0 {
 		t.Error("no index finds what it should not: the test compares little")
+	}
+	if counts.compiled.Load() > 100 && counts.denied.Load() == 0 {
+		t.Error("nothing is denied: the test compares little")
 	}
 	if counts.refused.Load() > counts.compiled.Load() {
 		t.Error("most schemas do not compile: the test compares little")
@@ -335,8 +339,11 @@ func (w *world) ask(t *rapid.T, engine *read.Engine, x *reference, query string,
 	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"})
 	last := ""
 	for i, p := range ref.collect(op.Operation.SelectionSet, "Query") {
-		got, err := resolve(graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Query", Field: fields[i]}), engine)
+		at := graphql.WithResponseContext(ctx, graphql.DefaultErrorPresenter, graphql.DefaultRecover)
+		got, err := resolve(graphql.WithFieldContext(at, &graphql.FieldContext{Object: "Query", Field: fields[i]}), engine)
 		want, refusal := ref.root(p)
+		denials := deniedIn(graphql.GetErrors(at))
+		slices.Sort(ref.denials.first)
 		if faults := w.vault.audit(&ref); faults != nil {
 			t.Fatalf("%s\n%s for %s, subject %s, attributes %v\n%s\n%s", w, x.role.Name, x.purpose.Name, x.viewer.Subject, x.viewer.Attrs, query, strings.Join(faults, "\n"))
 		}
@@ -345,18 +352,38 @@ func (w *world) ask(t *rapid.T, engine *read.Engine, x *reference, query string,
 			counts.hidden.Add(1)
 			last = ""
 			continue
-		case err == nil && refusal == nil && canonical(t, got) == canonical(t, want):
+		case err == nil && refusal == nil && canonical(t, got) == canonical(t, want) && slices.Equal(denials, ref.denials.first):
 			counts.answered.Add(1)
+			counts.denied.Add(int64(len(denials)))
 			last = got
 			continue
 		}
 		known := maps.Clone(vars)
 		delete(known, "place")
 		// Rapid shrinks only what fails with the same text twice, and a cursor may be another each time.
-		t.Fatalf("%s\n%s for %s, subject %s, attributes %v\n%s\nvariables %v, after %d rows\n\nengine    %s %v\nreference %s %v", w, x.role.Name, x.purpose.Name,
-			x.viewer.Subject, x.viewer.Attrs, query, known, passed, anonymous.ReplaceAllString(got, `$1"`+aCursor+`"`), err, want, refusal)
+		t.Fatalf("%s\n%s for %s, subject %s, attributes %v\n%s\nvariables %v, after %d rows\n\nengine    %s %v, denied %q\nreference %s %v, denied %q", w, x.role.Name, x.purpose.Name,
+			x.viewer.Subject, x.viewer.Attrs, query, known, passed, anonymous.ReplaceAllString(got, `$1"`+aCursor+`"`), err, denials, want, refusal, ref.denials.first)
 	}
 	return last
+}
+
+// deniedIn are the places of an answer that errors say were denied, in order. Any other error stands for itself.
+func deniedIn(errs gqlerror.List) (at []string) {
+	for _, e := range errs {
+		if read.CodeOf(e) != read.CodeConsentRequired {
+			at = append(at, e.Error())
+			continue
+		}
+		var mine *read.Error
+		errors.As(e, &mine)
+		var path []string
+		for _, step := range mine.Path {
+			path = append(path, fmt.Sprint(step))
+		}
+		at = append(at, strings.Join(path, "."))
+	}
+	slices.Sort(at)
+	return at
 }
 
 var anonymous = regexp.MustCompile(`("(?:cursor|startCursor|endCursor)":)"[^"]*"`)

@@ -32,6 +32,27 @@ type reference struct {
 	doc     *ast.QueryDocument
 	vars    map[string]any
 	passed  int // rows of the root list on pages before this one
+	denials *denials
+}
+
+// denials are where fields of an answer were denied, each for the first time.
+type denials struct {
+	first []string
+	known map[string]bool
+}
+
+// note keeps a denied field of a type, at a place of the answer.
+func (d *denials) note(t *ir.Type, at []string) {
+	key := t.Name
+	for _, step := range at {
+		if _, err := strconv.Atoi(step); err != nil { // a field, and no place in a list
+			key += "." + step
+		}
+	}
+	if !d.known[key] {
+		d.known[key] = true
+		d.first = append(d.first, strings.Join(at, "."))
+	}
 }
 
 // errHidden refuses a question about a field the viewer can never see. errMoving refuses one about a plain field some of
@@ -46,10 +67,16 @@ var (
 type outcome int
 
 const (
-	withheld outcome = iota
+	denied outcome = iota
+	withheld
 	masked
 	shown
 )
+
+// without: what becomes of a cell for want of consent.
+func without(o ir.Otherwise) outcome {
+	return map[ir.Otherwise]outcome{ir.OtherwiseMask: masked, ir.OtherwiseNull: withheld, ir.OtherwiseDeny: denied}[o]
+}
 
 // ---- rows --------------------------------------------------------------------------------------------------------
 
@@ -106,9 +133,12 @@ func (x *reference) exists(r *row) bool {
 		return false
 	}
 	for _, c := range t.Consents {
-		if c.Withhold && !x.selfService() && !consented(r, c.To) {
+		if c.Otherwise == ir.OtherwiseHideRow && !x.selfService() && !consented(r, c.To) {
 			return false
 		}
+	}
+	if p.Basis == ir.BasisConsent && p.Otherwise == ir.OtherwiseHideRow && personal(t) && !x.selfService() && !consented(r, p) {
+		return false
 	}
 	if x.ownOnly() && personal(t) {
 		return slices.ContainsFunc(owners(r), func(p *row) bool { return x.viewer.IsSubject() && p.subject == x.viewer.Subject })
@@ -177,17 +207,16 @@ func (x *reference) over(rules []*ir.Retain, r *row) bool {
 
 // ---- cells -------------------------------------------------------------------------------------------------------
 
-// cell decides about one field of a row that exists.
+// cell decides about one field of a row that exists. What is hidden whoever the row is about is withheld; of the rest the
+// strictest holds.
 func (x *reference) cell(f *ir.Field, r *row) outcome {
-	switch {
-	case aboutReading(f.Access) && !x.granted(f.Access, r):
-		return withheld
-	case !f.Purposes.Empty() && !f.Purposes.Has(x.purpose):
-		return withheld
-	case x.over(f.Retains, r):
+	if !x.open(f) {
 		return withheld
 	}
 	best := shown
+	if aboutReading(f.Access) && !x.granted(f.Access, r) || x.over(f.Retains, r) {
+		best = withheld
+	}
 	if f.Kind == ir.Computed {
 		for _, from := range f.Computed.From {
 			best = min(best, x.cell(from, r))
@@ -199,24 +228,36 @@ func (x *reference) cell(f *ir.Field, r *row) outcome {
 	for _, c := range f.Consents {
 		switch {
 		case consented(r, c.To):
-		case c.Withhold || f.Pii == nil: // what is not classified has no mask
-			best = withheld
+		case f.Pii == nil: // what is not classified has no mask
+			best = min(best, withheld, without(c.Otherwise))
 		default:
-			best = min(best, masked)
+			best = min(best, without(c.Otherwise))
 		}
 	}
 	if f.Pii == nil {
 		return best
 	}
 	for _, c := range f.Owner.Consents {
-		if !consented(r, c.To) {
-			best = min(best, masked)
+		if c.Otherwise != ir.OtherwiseHideRow && !consented(r, c.To) {
+			best = min(best, without(c.Otherwise))
 		}
 	}
-	if x.purpose.Basis == ir.BasisConsent && !consented(r, x.purpose) || !x.cleared(f.Pii) {
+	if p := x.purpose; p.Basis == ir.BasisConsent && p.Otherwise != ir.OtherwiseHideRow && !consented(r, p) {
+		best = min(best, without(p.Otherwise))
+	}
+	if !x.cleared(f.Pii) {
 		best = min(best, masked)
 	}
 	return best
+}
+
+// open: nobody's consent aside, the viewer could be shown something of the field in some row, for this purpose.
+func (x *reference) open(f *ir.Field) bool {
+	named := slices.ContainsFunc(f.Access, func(a *ir.Access) bool { return a.To.Has(ir.Read) && a.Roles.Has(x.role) && x.proved(a) })
+	if aboutReading(f.Access) && !named || !f.Purposes.Empty() && !f.Purposes.Has(x.purpose) {
+		return false
+	}
+	return f.Kind != ir.Computed || !slices.ContainsFunc(f.Computed.From, func(from *ir.Field) bool { return !x.open(from) })
 }
 
 func (x *reference) cleared(p *ir.Pii) bool {
@@ -305,6 +346,14 @@ func (x *reference) included(ds ast.DirectiveList) bool {
 type writer struct {
 	bytes.Buffer
 	err error
+	at  []string // where in the answer
+}
+
+// within writes what stands one step further into the answer.
+func (w *writer) within(step string, write func()) {
+	w.at = append(w.at, step)
+	write()
+	w.at = w.at[:len(w.at)-1]
 }
 
 func (w *writer) text(v any) {
@@ -324,7 +373,7 @@ func (w *writer) each(keys []*picked, member func(*picked)) {
 		}
 		w.text(p.field.Alias)
 		w.WriteByte(':')
-		member(p)
+		w.within(p.field.Alias, func() { member(p) })
 	}
 	w.WriteByte('}')
 }
@@ -333,6 +382,8 @@ func (w *writer) each(keys []*picked, member func(*picked)) {
 func (x *reference) root(p *picked) (string, error) {
 	w := &writer{}
 	args := p.field.ArgumentMap(x.vars)
+	x.denials = &denials{known: map[string]bool{}}
+	w.at = []string{p.field.Alias}
 	switch name := p.field.Name; name {
 	case "__typename":
 		w.text("Query")
@@ -344,7 +395,7 @@ func (x *reference) root(p *picked) (string, error) {
 			if i > 0 {
 				w.WriteByte(',')
 			}
-			x.byID(w, nil, id, p.under)
+			w.within(strconv.Itoa(i), func() { x.byID(w, nil, id, p.under) })
 		}
 		w.WriteByte(']')
 	case "me":
@@ -398,6 +449,9 @@ func (x *reference) me(w *writer, set ast.SelectionSet) {
 func (x *reference) object(w *writer, r *row, set ast.SelectionSet) {
 	w.each(x.collect(set, r.typ.Name, "Node"), func(p *picked) {
 		f := r.typ.Field(p.field.Name)
+		if f != nil && f.Kind != ir.ToMany && f.Kind != ir.ID && x.cell(f, r) == denied {
+			x.denials.note(r.typ, w.at)
+		}
 		switch {
 		case f == nil:
 			w.text(r.typ.Name) // __typename
@@ -450,7 +504,7 @@ func (x *reference) mayOpen(f *ir.Field, r *row) bool {
 func (x *reference) value(f *ir.Field, r *row) string {
 	v := x.plain(f, r)
 	switch x.cell(f, r) {
-	case withheld:
+	case denied, withheld:
 		return "null"
 	case masked:
 		switch {
@@ -552,7 +606,7 @@ func (x *reference) connection(w *writer, set ast.SelectionSet, t *ir.Type, page
 			if i > 0 {
 				w.WriteByte(',')
 			}
-			each(r)
+			w.within(strconv.Itoa(i), func() { each(r) })
 		}
 		w.WriteByte(']')
 	}

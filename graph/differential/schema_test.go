@@ -11,6 +11,7 @@ type sketch struct {
 	dice
 	purposes []string
 	consents []string // the purposes that rest on consent
+	nulls    bool     // some purpose leaves nothing of personal fields
 	roles    []string
 	types    []*typeSketch
 	serial   int
@@ -82,7 +83,16 @@ func (s *sketch) words(b *strings.Builder) {
 		if basis == "CONSENT" {
 			s.consents = append(s.consents, p)
 		}
-		fmt.Fprintf(b, "  %s @lawful(basis: %s, bit: %d, notice: \"Why.\")\n", p, basis, (bit+13*i)%56)
+		fmt.Fprintf(b, "  %s @lawful(basis: %s, notice: \"Why.\"", p, basis)
+		if basis == "CONSENT" || basis == "LEGITIMATE_INTERESTS" || basis == "PUBLIC_TASK" || s.odds(7) {
+			fmt.Fprintf(b, ", bit: %d", (bit+13*i)%56)
+		}
+		if basis == "CONSENT" && s.odds(8) {
+			otherwise := pick(s.dice, []string{"MASK", "NULL", "DENY", "HIDE_ROW"})
+			s.nulls = s.nulls || otherwise == "NULL" || otherwise == "DENY"
+			fmt.Fprintf(b, ", otherwise: %s", otherwise)
+		}
+		b.WriteString(")\n")
 	}
 	s.roles = []string{"REP", "CLERK", "PERSON"}[:2+s.upTo(1)]
 	b.WriteString("}\nenum Role {\n")
@@ -140,14 +150,14 @@ func (s *sketch) structure() {
 		for _, l := range t.links {
 			if s.odds(9) {
 				l.listed = true
-				l.target.lists = append(l.target.lists, fmt.Sprintf("%s: [%s!]! @edge(inverse: %q)%s", s.name("list"), t.name, l.name, s.rules(l.target, false, "")))
+				l.target.lists = append(l.target.lists, fmt.Sprintf("%s: [%s!]! @edge(inverse: %q)%s", s.name("list"), t.name, l.name, s.rules(l.target, aList, "")))
 			}
 		}
 	}
 	for _, t := range s.types {
 		for _, to := range s.types {
 			if t != to && !linked(t, to) && !linked(to, t) && s.odds(2) { // a list whose key no field shows
-				t.lists = append(t.lists, fmt.Sprintf("%s: [%s!]!%s", s.name("list"), to.name, s.rules(t, false, "")))
+				t.lists = append(t.lists, fmt.Sprintf("%s: [%s!]!%s", s.name("list"), to.name, s.rules(t, aList, "")))
 				t.links = append(t.links, &linkSketch{target: to}) // so that there is no second between the two
 			}
 		}
@@ -200,6 +210,7 @@ func masksOf(scalar string) []string {
 }
 
 func (s *sketch) render(b *strings.Builder, t *typeSketch) {
+	start := b.Len()
 	fmt.Fprintf(b, "type %s @entity", t.name)
 	if t.subject {
 		b.WriteString(" @subject")
@@ -214,15 +225,16 @@ func (s *sketch) render(b *strings.Builder, t *typeSketch) {
 		}
 	}
 	if t.personal && len(s.consents) > 0 && s.odds(3) {
-		fmt.Fprintf(b, " @consent(to: %s, otherwise: %s)", pick(s.dice, s.consents), pick(s.dice, []string{"MASK", "WITHHOLD"}))
+		fmt.Fprintf(b, " @consent(to: %s, otherwise: %s)", pick(s.dice, s.consents), pick(s.dice, []string{"MASK", "NULL", "DENY", "HIDE_ROW"}))
 	}
 	b.WriteString(" {\n")
+	nulls := s.nulls || strings.Contains(b.String()[start:], "otherwise: NULL") || strings.Contains(b.String()[start:], "otherwise: DENY")
 	for _, c := range t.columns {
 		bang, rules := "", ""
-		if s.odds(3) && (!c.pii || !c.maskIsNull) {
+		if s.odds(3) && (!c.pii || !c.maskIsNull && !nulls) {
 			bang = "!"
 		} else {
-			rules = s.rules(t, true, c.class)
+			rules = s.rules(t, aColumn, c.class)
 		}
 		fmt.Fprintf(b, "  %s: %s%s%s%s\n", c.name, c.scalar, bang, c.class, rules)
 	}
@@ -239,7 +251,7 @@ func (s *sketch) render(b *strings.Builder, t *typeSketch) {
 		if s.odds(3) {
 			bang = "!"
 		}
-		fmt.Fprintf(b, "  %s: %s%s%s%s\n", l.name, l.target.name, bang, owner, s.rules(t, false, ""))
+		fmt.Fprintf(b, "  %s: %s%s%s%s\n", l.name, l.target.name, bang, owner, s.rules(t, anEdge, ""))
 	}
 	for _, l := range t.lists {
 		fmt.Fprintf(b, "  %s\n", l)
@@ -263,11 +275,21 @@ func (s *sketch) computed(b *strings.Builder, t *typeSketch) {
 		class = fmt.Sprintf(" @pii(category: %s, sensitivity: SPECIAL, mask: %s)", pick(s.dice, categories), pick(s.dice, []string{"REDACT", "NAME", "NULL"}))
 	}
 	fmt.Fprintf(b, "  %s: String @computed(from: [%s], join: %q)%s%s\n", s.name("joined"), strings.Join(some(s.dice, texts, 9), ", "),
-		pick(s.dice, []string{" ", ", "}), class, s.rules(t, false, "@pii"))
+		pick(s.dice, []string{" ", ", "}), class, s.rules(t, aJoin, "@pii"))
 }
 
+type fieldKind int
+
+const (
+	aColumn fieldKind = iota
+	anEdge
+	aList
+	aJoin // of texts
+)
+
 // rules makes up what limits a field beyond its classification.
-func (s *sketch) rules(t *typeSketch, column bool, class string) string {
+// On a list nothing can be denied.
+func (s *sketch) rules(t *typeSketch, of fieldKind, class string) string {
 	var out string
 	if s.odds(3) {
 		out += s.access(t)
@@ -277,14 +299,17 @@ func (s *sketch) rules(t *typeSketch, column bool, class string) string {
 	}
 	for range 2 {
 		if len(s.consents) > 0 && s.odds(2) {
-			otherwise := "WITHHOLD"
-			if strings.Contains(class, "@pii") && s.odds(10) {
+			otherwise := pick(s.dice, []string{"NULL", "DENY"})
+			switch {
+			case of == aList:
+				otherwise = "NULL"
+			case strings.Contains(class, "@pii") && s.odds(9):
 				otherwise = "MASK"
 			}
 			out += fmt.Sprintf(" @consent(to: %s, otherwise: %s)", pick(s.dice, s.consents), otherwise)
 		}
 	}
-	if column && s.odds(2) {
+	if of == aColumn && s.odds(2) {
 		out += s.retain(t)
 	}
 	return out

@@ -421,10 +421,11 @@ func (p *planner) asked(t *ir.Type, name, path string) (*ir.Field, *policy.Cell,
 		return nil, nil, false
 	}
 	if c.ByRow() {
+		why := c.Strictest()
 		p.note(noted{path: path, field: field.Coordinate(), rows: &policy.Explanation{
-			Outcome: policy.Withhold, Rule: c.Gated.Rule, Reason: c.Gated.Reason,
+			Outcome: policy.Withhold, Rule: why.Rule, Reason: why.Reason,
 			Text:   "Rows for which this field is not revealed count as having none.",
-			Remedy: c.Gated.Remedy,
+			Remedy: why.Remedy,
 		}})
 	}
 	return field, &c, true

@@ -84,7 +84,7 @@ func (e *Engine) change(ctx context.Context, s *Session, op *graphql.OperationCo
 	id := EncodeID(t.Name, oc.Row)
 	nodes := make([]Object, len(fields))
 	asked := false // for a record
-	oc.own = nil
+	oc.own, oc.denied = nil, nil
 	defer func() {
 		clear(oc.own)
 		for _, n := range nodes {
@@ -147,7 +147,7 @@ func (e *Engine) change(ctx context.Context, s *Session, op *graphql.OperationCo
 			enc.buf = append(enc.buf, nodes[i].json...)
 		}
 	}
-	return Object{json: append(enc.buf, '}')}, nil
+	return Object{json: append(enc.buf, '}'), denied: oc.denied}, nil
 }
 
 // stamped reports whether the viewer sees when a row was last written, whatever else they see of it. Then that it was written is

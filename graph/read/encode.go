@@ -21,6 +21,8 @@ type encoder struct {
 	err error
 	// cursors holds the cursor of each row that has one: in one answer a row has one cursor.
 	cursors map[*cell]string
+	// trail is where in the answer the encoder is: what leads to a field that is denied.
+	trail []step
 	// own collects what Mark is made from, of the row and of the rows its keys lead to: as deep as near says.
 	own  *[]byte
 	near int
@@ -55,9 +57,16 @@ func (e *encoder) object(o *object, row []cell, res *results) {
 		case itemComputed:
 			e.computed(o, it, row, state)
 		case itemObject:
+			if it.cell.ByRow() {
+				e.outcome(it, state)
+			}
+			e.trail = append(e.trail, step{key: it.key})
 			e.edge(it, row, res)
+			e.trail = e.trail[:len(e.trail)-1]
 		case itemConnection:
+			e.trail = append(e.trail, step{key: it.key})
 			e.connection(it.conn, row[it.conn.owner.id].key(), res.below[it.conn])
+			e.trail = e.trail[:len(e.trail)-1]
 		}
 		if e.own != nil && (it.kind == itemCell || it.kind == itemComputed) {
 			*e.own = append(append(*e.own, it.key...), e.buf[start:]...)
@@ -116,9 +125,18 @@ func (e *encoder) state(o *object, row []cell) policy.State {
 	return policy.Combine(e.r.e.consentBits, have...)
 }
 
-func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
+// outcome decides a cell, and keeps what there is to tell of it.
+func (e *encoder) outcome(it *item, state policy.State) policy.Outcome {
 	outcome := it.cell.Decide(state)
 	e.r.saw[it.note].mark(outcome)
+	if outcome == policy.Deny {
+		e.deny(it)
+	}
+	return outcome
+}
+
+func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
+	outcome := e.outcome(it, state)
 	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
 		outcome = policy.Withhold
 	}
@@ -179,8 +197,7 @@ func (r *run) open(subject, row uuid.UUID, f *ir.Field, v cell) (cell, bool) {
 }
 
 func (e *encoder) computed(o *object, it *item, row []cell, state policy.State) {
-	outcome := it.cell.Decide(state)
-	e.r.saw[it.note].mark(outcome)
+	outcome := e.outcome(it, state)
 	if outcome == policy.Mask && it.open >= 0 && row[it.open].null() {
 		outcome = policy.Withhold
 	}
@@ -232,6 +249,7 @@ func (e *encoder) connItems(c *connection, items []connItem, p *page, count int6
 			e.buf = append(e.buf, ',')
 		}
 		e.buf = append(e.buf, it.key...)
+		e.trail = append(e.trail, step{key: it.key})
 		switch it.kind {
 		case connTypename:
 			e.buf = appendString(e.buf, it.text)
@@ -254,7 +272,7 @@ func (e *encoder) connItems(c *connection, items []connItem, p *page, count int6
 		case pageStart, pageEnd:
 			if len(p.rows) == 0 {
 				e.buf = append(e.buf, "null"...)
-				continue
+				break
 			}
 			at := 0
 			if it.kind == pageEnd {
@@ -262,6 +280,7 @@ func (e *encoder) connItems(c *connection, items []connItem, p *page, count int6
 			}
 			e.cursor(c, p.rows[at])
 		}
+		e.trail = e.trail[:len(e.trail)-1]
 	}
 	e.buf = append(e.buf, '}')
 }
@@ -288,7 +307,9 @@ func (e *encoder) list(p *page, each func(row []cell)) {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
+		e.trail = append(e.trail, step{index: i})
 		each(row)
+		e.trail = e.trail[:len(e.trail)-1]
 	}
 	e.buf = append(e.buf, ']')
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -281,7 +282,11 @@ func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationConte
 		for k := range byType[t] {
 			keys = append(keys, k)
 		}
-		err := e.rowsByID(ctx, s, op, f, path, t, keys, func(id string, json []byte) {
+		var at func(id string) int
+		if f.Definition.Type.Elem != nil { // a list of them
+			at = func(id string) int { return byType[t][id][0] }
+		}
+		err := e.rowsByID(ctx, s, op, f, path, t, keys, at, func(id string, json []byte) {
 			for _, at := range byType[t][id] {
 				out[at] = Object{json: json}
 			}
@@ -293,8 +298,9 @@ func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationConte
 	return out, nil
 }
 
-// rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer.
-func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, each func(id string, json []byte)) error {
+// rowsByID runs the plan of a selection on rows of t by id, and hands out each row's answer. At says where in a list a row
+// stands; nil where there is one.
+func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, t *ir.Type, ids []string, at func(id string) int, each func(id string, json []byte)) error {
 	pl, err := e.planRows(ctx, s, op, f, path, t, len(ids) == 1)
 	if err != nil {
 		return err
@@ -306,19 +312,28 @@ func (e *Engine) rowsByID(ctx context.Context, s *Session, op *graphql.Operation
 	r.parents = ids
 	return e.fetchAndEncode(r, pl.conn, func(res *results) error {
 		if p := res.pages[""]; p != nil {
+			if at != nil { // which is the first does not hang on the database
+				id := pl.level.object.id
+				slices.SortFunc(p.rows, func(a, b []cell) int { return at(a[id].key()) - at(b[id].key()) })
+			}
 			for _, row := range p.rows {
 				enc := r.encoder()
 				if oc := OccasionFrom(ctx); oc != nil {
 					enc.own, enc.near = &oc.own, 1
+				}
+				id := row[pl.level.object.id].key()
+				if at != nil {
+					enc.trail = []step{{index: at(id)}}
 				}
 				enc.object(pl.level.object, row, res)
 				if enc.err != nil {
 					return enc.err
 				}
 				pl.size.Store(int64(len(enc.buf)))
-				each(row[pl.level.object.id].key(), enc.buf)
+				each(id, enc.buf)
 			}
 		}
+		r.refuse(place(ctx, path))
 		return nil
 	})
 }
@@ -374,6 +389,7 @@ func (e *Engine) list(ctx context.Context, s *Session, op *graphql.OperationCont
 	enc := r.encoder()
 	err = e.fetchAndEncode(r, c, func(res *results) error {
 		enc.connection(c, "", res)
+		r.refuse(place(ctx, path))
 		return enc.err
 	})
 	pl.size.Store(int64(len(enc.buf)))

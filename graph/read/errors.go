@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -49,6 +50,8 @@ type Error struct {
 	Field   string // the input field at fault, if any
 	// RetryAfter is in how many seconds asking again may help; zero says nothing about it.
 	RetryAfter int
+	// Path is where in the answer it happened, if that is further down than the root field.
+	Path ast.Path
 	// StepUp is what the session has to prove, of STEP_UP_REQUIRED.
 	StepUp ir.StepUp
 }
@@ -71,7 +74,7 @@ func (e *Error) GraphQL() *gqlerror.Error {
 	if e.StepUp.FreshWithin > 0 {
 		ext["freshWithin"] = e.StepUp.FreshWithin.String()
 	}
-	return &gqlerror.Error{Message: e.Message, Extensions: ext}
+	return &gqlerror.Error{Message: e.Message, Path: e.Path, Extensions: ext}
 }
 
 // Fail makes an Error.

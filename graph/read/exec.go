@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // run is one execution of a plan.
@@ -17,7 +18,8 @@ type run struct {
 	session *Session
 	plan    *plan
 	saw     []seen
-	parents []string // keys of the rows asked for, or of the parents of the batch under way
+	denied  map[int]ast.Path // by note: where in the answer a field was denied first
+	parents []string         // keys of the rows asked for, or of the parents of the batch under way
 	keys    Keys
 	locked  bool              // there were no keys to be had, and the answer says so
 	equals  []equalities      // what the comparisons with sealed fields come to

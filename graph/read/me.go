@@ -76,6 +76,7 @@ func (e *Engine) mine(ctx context.Context, s *Session, op *graphql.OperationCont
 	enc := &encoder{r: r}
 	err = e.fetchAndEncode(r, pl.conn, func(res *results) error {
 		enc.connection(pl.conn, "", res)
+		r.refuse(place(ctx, path))
 		return enc.err
 	})
 	return enc.buf, err

@@ -73,10 +73,10 @@ type noted struct {
 	path  string
 	field string
 	cell  *policy.Cell
-	rows  *policy.Explanation     // of a type whose rows are refused or limited
-	mute  bool                    // below something that has no rows
-	attrs []string                // of the viewer, that the rows depend on
-	made  [policy.Reveal + 1]Note // by outcome, once the plan is complete
+	rows  *policy.Explanation   // of a type whose rows are refused or limited
+	mute  bool                  // below something that has no rows
+	attrs []string              // of the viewer, that the rows depend on
+	made  [policy.Outcomes]Note // by outcome, once the plan is complete
 }
 
 // explainOnce makes the notes a plan can give rise to, and the order of their paths.
@@ -86,7 +86,7 @@ func (pl *plan) explainOnce() {
 		pl.byPath[i] = i
 		n := &pl.notes[i]
 		for o := range n.made {
-			n.made[o] = note(*n, n.why(policy.Outcome(o)))
+			n.made[o] = note(*n, n.why(policy.Deny+policy.Outcome(o)))
 			n.made[o].encoded = n.made[o].AppendJSON(nil)
 		}
 	}
@@ -103,7 +103,7 @@ func (n *noted) why(o policy.Outcome) policy.Explanation {
 	}
 	why := n.cell.Why
 	if o < n.cell.Outcome {
-		why = n.cell.Gated
+		why = n.cell.Without(o)
 	}
 	why.Outcome = o
 	return why
@@ -112,9 +112,9 @@ func (n *noted) why(o policy.Outcome) policy.Explanation {
 // seen is the set of outcomes a noted field had over the rows of one execution.
 type seen uint8
 
-func (s *seen) mark(o policy.Outcome) { *s |= 1 << o }
+func (s *seen) mark(o policy.Outcome) { *s |= 1 << o.Index() }
 
-func (s seen) has(o policy.Outcome) bool { return s&(1<<o) != 0 }
+func (s seen) has(o policy.Outcome) bool { return s&(1<<o.Index()) != 0 }
 
 // explain turns what was seen into notes: one per field, or one per outcome where rows differ.
 func (pl *plan) explain(saw []seen, p policy.Principal) []Note {
@@ -130,22 +130,22 @@ func (pl *plan) explain(saw []seen, p policy.Principal) []Note {
 				out = append(out, note(*n, why))
 				continue
 			}
-			out = append(out, n.made[policy.Reveal])
+			out = append(out, n.made[policy.Reveal.Index()])
 		case !n.cell.ByRow():
-			out = append(out, n.made[policy.Reveal])
+			out = append(out, n.made[policy.Reveal.Index()])
 		default:
 			any := false
 			for o := policy.Reveal; ; o-- {
 				if saw[i].has(o) {
 					any = true
-					out = append(out, n.made[o])
+					out = append(out, n.made[o.Index()])
 				}
-				if o == policy.Withhold {
+				if o == policy.Deny {
 					break
 				}
 			}
 			if !any {
-				out = append(out, note(*n, n.cell.Gated))
+				out = append(out, note(*n, n.cell.Strictest()))
 			}
 		}
 	}

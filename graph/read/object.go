@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
@@ -16,14 +18,18 @@ import (
 //
 // gqlgen treats it as a context marshaler and writes it as it is. The zero Object is null.
 type Object struct {
-	json []byte
+	json   []byte
+	denied []*Error // of an event: errors of its answer, which is begun when the event was found to be told
 }
 
 // IsNull reports whether there is nothing to show.
 func (o Object) IsNull() bool { return o.json == nil }
 
 // MarshalGQLContext writes the encoded value.
-func (o Object) MarshalGQLContext(_ context.Context, w io.Writer) error {
+func (o Object) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	for _, err := range o.denied {
+		graphql.AddError(ctx, err)
+	}
 	if o.json == nil {
 		_, err := io.WriteString(w, "null")
 		return err

@@ -27,7 +27,8 @@ type Occasion struct {
 	After Sight
 	Told  bool
 
-	own []byte // what Mark is made from
+	own    []byte   // what Mark is made from
+	denied []*Error // told with what is told
 }
 
 // Topic is what a subscription is about.

@@ -248,7 +248,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 		}
 	}
 	it := item{key: key, field: field, cell: &cell, at: nowhere, open: -1}
-	if field.Edge == nil || cell.Outcome != policy.Reveal { // an edge that is open has nothing to explain: its target has
+	if field.Edge == nil || cell.Outcome != policy.Reveal || field.Kind == ir.ToOne && cell.ByRow() { // an open edge has nothing to explain: its target has
 		it.note = p.note(noted{path: path, field: field.Coordinate(), cell: &cell})
 	}
 	switch field.Kind {
@@ -257,6 +257,7 @@ func (p *planner) item(lv *level, o *object, field *ir.Field, f graphql.Collecte
 		if cell.Outcome == policy.Reveal {
 			it.child = p.toOne(lv, o, field, &cell, f.Selections, path)
 		}
+		p.states(lv, o, &cell)
 	case ir.ToMany:
 		it.kind = itemConnection
 		if cell.Outcome != policy.Reveal {
@@ -340,7 +341,7 @@ func (p *planner) toOne(lv *level, o *object, field *ir.Field, cell *policy.Cell
 	on := and(
 		text(column(alias, "id")+" = "+column(o.alias, field.Column)),
 		p.sql.allowed(cell, o.alias),
-		p.sql.consented(o.typ, o.alias, cell.NeedsToReveal|cell.NeedsToShow),
+		p.sql.consented(o.typ, o.alias, cell.Needs()),
 		p.sql.exist(rows, alias),
 	)
 	lv.joins = append(lv.joins, joined{table: target.Table, alias: alias, on: on})
@@ -366,6 +367,10 @@ func (p *planner) noteRows(rows policy.Rows, path string) {
 			Text:   "Only rows where " + strings.Join(conds, " or ") + ".",
 			Remedy: moreRows(rows.StepUp),
 		}})
+	}
+	if why := rows.WithoutRow(p.req); why.Rule != "" {
+		why.Outcome, why.Reason = policy.Reveal, policy.ReasonRowsLimited
+		p.note(noted{path: path, field: rows.Type.Name, rows: &why})
 	}
 }
 

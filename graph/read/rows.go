@@ -174,7 +174,7 @@ func (s sqlFor) exist(rows policy.Rows, alias string) fragment {
 
 // shown holds where a cell that could be revealed is revealed: its consents, conditions and periods.
 func (s sqlFor) shown(c *policy.Cell, alias string) fragment {
-	return and(s.consented(c.Field.Owner, alias, c.NeedsToReveal|c.NeedsToShow), s.allowed(c, alias))
+	return and(s.consented(c.Field.Owner, alias, c.Needs()), s.allowed(c, alias))
 }
 
 // allowed holds where a cell is not withheld for a reason SQL decides: its conditions and periods.
@@ -191,7 +191,7 @@ func (s sqlFor) allowed(c *policy.Cell, alias string) fragment {
 // leave the database.
 func (s sqlFor) cell(c *policy.Cell, name, alias string) fragment {
 	value := column(alias, name)
-	need := c.NeedsToShow
+	need := c.NeedsToShow | c.NeedsToAsk
 	if !c.NeedsMasked() || c.Field.Computed != nil { // of the parts of a computed field no mask shows anything
 		need |= c.NeedsToReveal
 	}

@@ -94,6 +94,7 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 	}
 	for _, r := range a.parts {
 		s.Notes.add(r.plan.explain(r.saw, s.Principal)...)
+		r.refuse(place(ctx, pathOf(ctx)))
 	}
 	return Object{json: a.buf}, nil
 }
@@ -206,7 +207,7 @@ type gate struct {
 
 // same reports whether another cell of the type is revealed in the very same rows.
 func (g gate) same(c policy.Cell) bool {
-	return g.cell.NeedsToReveal|g.cell.NeedsToShow == c.NeedsToReveal|c.NeedsToShow &&
+	return g.cell.Needs() == c.Needs() &&
 		slices.EqualFunc(g.cell.Conditions, c.Conditions, slices.Equal[[]*ir.Condition]) && slices.Equal(g.cell.Retains, c.Retains)
 }
 
@@ -354,6 +355,7 @@ type answer struct {
 	rows  []foundRow
 	more  bool
 	buf   []byte
+	trail []step
 	errs  []error
 }
 
@@ -409,6 +411,7 @@ func (a *answer) items(trees [][]connItem, row *foundRow) {
 			a.buf = append(a.buf, ',')
 		}
 		a.buf = append(a.buf, it.key...)
+		a.trail = append(a.trail, step{key: it.key})
 		switch it.kind {
 		case connTypename:
 			a.buf = appendString(a.buf, it.text)
@@ -436,6 +439,7 @@ func (a *answer) items(trees [][]connItem, row *foundRow) {
 				a.cursor(&a.rows[len(a.rows)-1])
 			}
 		}
+		a.trail = a.trail[:len(a.trail)-1]
 	}
 	a.buf = append(a.buf, '}')
 }
@@ -455,13 +459,15 @@ func (a *answer) list(each func(*foundRow)) {
 		if i > 0 {
 			a.buf = append(a.buf, ',')
 		}
+		a.trail = append(a.trail, step{index: i})
 		each(&a.rows[i])
+		a.trail = a.trail[:len(a.trail)-1]
 	}
 	a.buf = append(a.buf, ']')
 }
 
 func (a *answer) node(o *object, row *foundRow) {
-	enc := &encoder{r: a.parts[row.part], buf: a.buf}
+	enc := &encoder{r: a.parts[row.part], buf: a.buf, trail: a.trail}
 	enc.object(o, row.row, a.below[row.part])
 	a.buf = enc.buf
 	a.fail(enc.err)

@@ -81,10 +81,11 @@ func (p *planner) noteGate(c *policy.Cell, arg string) {
 	if !c.ByRow() {
 		return
 	}
+	why := c.Strictest()
 	p.note(noted{path: p.path + "." + arg + "." + c.Field.Name, field: c.Field.Coordinate(), rows: &policy.Explanation{
-		Outcome: policy.Withhold, Rule: c.Gated.Rule, Reason: c.Gated.Reason,
+		Outcome: policy.Withhold, Rule: why.Rule, Reason: why.Reason,
 		Text:   "Only rows for which this field is revealed take part.",
-		Remedy: c.Gated.Remedy,
+		Remedy: why.Remedy,
 	}})
 }
 

@@ -24,6 +24,6 @@ export function decorate(model: editor.ITextModel, { marks, whys }: Reading): ed
 }
 
 function explain(note: Note): string {
-  const words = { MASK: 'Masked', WITHHOLD: 'Withheld', REVEAL: 'Shown' }[note.outcome];
+  const words = { MASK: 'Masked', WITHHOLD: 'Withheld', DENY: 'Denied', REVEAL: 'Shown' }[note.outcome];
   return [`**${words}** by \`${note.rule}\``, note.text, note.remedy].filter(Boolean).join('\n\n');
 }

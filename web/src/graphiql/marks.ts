@@ -11,7 +11,7 @@ export interface Note {
   remedy?: string;
 }
 
-const outcomes = ['REVEAL', 'MASK', 'WITHHOLD'] as const;
+const outcomes = ['REVEAL', 'MASK', 'WITHHOLD', 'DENY'] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** What a value is; `varies` where the answer alone does not tell which of several it is. */
@@ -150,7 +150,7 @@ function places(node: Node | undefined, path: string[]): Place[] {
  * writes nothing does not, and then this says `varies` and does not guess.
  */
 function look(notes: Note[], place: Place, all: Place[]): Look | 'shown' {
-  const has = (o: Outcome) => notes.some((n) => n.outcome === o);
+  const has = (o: Outcome) => notes.some((n) => shownAs(n) === o);
   if (!has('MASK') && !has('WITHHOLD')) return 'shown';
   if (!has('REVEAL') && !has('MASK')) return 'withheld';
   if (!has('REVEAL') && !has('WITHHOLD')) return 'masked';
@@ -161,6 +161,11 @@ function look(notes: Note[], place: Place, all: Place[]): Look | 'shown' {
     if (!has('REVEAL')) return 'masked';
   }
   return place.value.type !== 'null' && all.some(veiled) ? 'shown' : 'varies';
+}
+
+/** A value that is denied is null, like one that is withheld. */
+function shownAs(note: Note): Outcome {
+  return note.outcome === 'DENY' ? 'WITHHOLD' : note.outcome;
 }
 
 /** Whether a value is as only a mask writes it. */
@@ -176,7 +181,7 @@ function overall(notes: Note[], looks: (Look | 'shown')[]): Look | 'shown' {
   const [only] = hidden;
   if (only) return only;
   if (looks.length > 0) return 'shown';
-  const kinds = new Set(notes.map((n) => n.outcome));
+  const kinds = new Set(notes.map(shownAs));
   if (kinds.size > 1) return 'varies';
   return kinds.has('MASK') ? 'masked' : kinds.has('WITHHOLD') ? 'withheld' : 'shown';
 }
