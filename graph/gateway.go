@@ -35,9 +35,11 @@ type Config struct {
 	Schema *ir.Schema
 	Store  *store.Store
 	Keys   Keys
-	Now    func() time.Time          // default time.Now
-	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
-	Log    *slog.Logger              // causes of internal errors; default slog.Default()
+	// Standbys of the database, and when a change is seen on all; nil: the primary alone, or SQLite, which is one process.
+	Standbys *standby.Set
+	Now      func() time.Time          // default time.Now
+	NewID    func() (uuid.UUID, error) // of new rows; default: UUIDv7
+	Log      *slog.Logger              // causes of internal errors; default slog.Default()
 	// MinGroup is the number of people an aggregate must be about to be told; default 10.
 	MinGroup int
 	Keyring  *keyring.Keyring // seals and opens what is kept of people
@@ -115,19 +117,30 @@ func New(c Config) (*Gateway, error) {
 	if g.events == nil {
 		g.events = newLocal()
 	}
+	if c.Standbys == nil && c.Store.Pool != nil {
+		var err error
+		if c.Standbys, err = standby.Open(standby.Config{Primary: c.Store.Pool, Log: c.Log}); err != nil {
+			return nil, err
+		}
+	}
 	cursors, err := read.NewCursors(c.Keys.Cursor, 24*time.Hour)
 	if err != nil {
 		return nil, err
 	}
+	var standbys read.Standbys
+	var everywhere write.Everywhere
+	if c.Standbys != nil {
+		standbys, everywhere = c.Standbys, c.Standbys
+	}
 	g.ledger = consent.New(c.Schema, c.Store.Dialect)
-	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool,
+	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool, Standbys: standbys,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
 		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
 	if err != nil {
 		return nil, err
 	}
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema),
-		Everywhere: g.everywhere(c), Log: c.Log},
+		Everywhere: everywhere, Log: c.Log},
 		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
@@ -143,14 +156,6 @@ func New(c Config) (*Gateway, error) {
 	g.exec.SetErrorPresenter(g.present)
 	g.exec.SetRecoverFunc(g.recovered)
 	return g, nil
-}
-
-// everywhere is what a change that makes reads stricter waits for. SQLite is one process, whose reads under way are not looked at.
-func (g *Gateway) everywhere(c Config) write.Everywhere {
-	if c.Store.Pool == nil {
-		return nil
-	}
-	return standby.Open(standby.Config{Primary: c.Store.Pool, Log: c.Log})
 }
 
 // opener adapts the keyring to what the read path asks.
@@ -209,7 +214,11 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 		a.why = req.Purpose
 	}
 	now := g.now().UTC().Truncate(time.Microsecond)
-	return next(read.WithSession(ctx, &read.Session{Principal: p, Request: req.Assured(p, now), Now: now}))
+	s := &read.Session{Principal: p, Request: req.Assured(p, now), Now: now}
+	if op.Operation.Operation == ast.Query {
+		s.Anywhere()
+	}
+	return next(read.WithSession(ctx, s))
 }
 
 func refuse(err *read.Error) graphql.ResponseHandler {

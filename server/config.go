@@ -14,28 +14,30 @@ import (
 type Config struct {
 	policy.Withheld
 
-	Listen    string   // host:port of the API
-	Admin     string   // host:port of health and metrics; empty: none
-	PublicURL string   // origin that browsers use; see Origin
-	Origins   []string // further origins whose pages may ask
-	Data      string   // directory of keys and, with SQLite, of the database
-	Database  string   // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
-	Keys      Keys
-	Migrate   string // auto or check
-	Redis     string // URL; empty: what replicas share is kept in process
-	Identity  string // dev or kratos
-	Kratos    Kratos
-	OIDC      OIDC
-	Documents string // auto, open, log or enforce; see DocumentMode
-	GraphiQL  string // auto, on or off; see ShowsGraphiQL
-	Limits    Limits
-	Timeout   time.Duration // longest time for one request
-	Drain     time.Duration // how long requests are still taken after readiness said no
-	Shutdown  time.Duration // how long running requests may take to end
-	Log       string        // text or json
-	LogLevel  string        // debug, info, warn or error
-	OTel      OTel
-	Demo      bool // load the demo data
+	Listen       string        // host:port of the API
+	Admin        string        // host:port of health and metrics; empty: none
+	PublicURL    string        // origin that browsers use; see Origin
+	Origins      []string      // further origins whose pages may ask
+	Data         string        // directory of keys and, with SQLite, of the database
+	Database     string        // sqlite:PATH or postgres://…; empty: cloakroom.db in Data
+	ReadReplicas []string      // URLs of standbys of Database that may answer queries
+	Confirm      time.Duration // how long a withdrawal waits until no read can be older
+	Keys         Keys
+	Migrate      string // auto or check
+	Redis        string // URL; empty: what replicas share is kept in process
+	Identity     string // dev or kratos
+	Kratos       Kratos
+	OIDC         OIDC
+	Documents    string // auto, open, log or enforce; see DocumentMode
+	GraphiQL     string // auto, on or off; see ShowsGraphiQL
+	Limits       Limits
+	Timeout      time.Duration // longest time for one request
+	Drain        time.Duration // how long requests are still taken after readiness said no
+	Shutdown     time.Duration // how long running requests may take to end
+	Log          string        // text or json
+	LogLevel     string        // debug, info, warn or error
+	OTel         OTel
+	Demo         bool // load the demo data
 }
 
 // Keys say where the keys of people are. Empty ones have their places in the data directory, but for the keys of a PostgreSQL

@@ -151,6 +151,25 @@ func database(path bool) form {
 	})
 }
 
+// standbys are URLs of single servers: what is known of one must not be taken for another.
+func standbys() form {
+	return form{word: "urls", schema: map[string]any{"anyOf": []any{map[string]any{"type": "string"}, map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}},
+		read: func(text string, field any) string {
+			list := field.(*[]string)
+			*list = nil
+			for part := range strings.SplitSeq(text, ",") {
+				if part = strings.TrimSpace(part); part == "" {
+					continue
+				}
+				if !strings.HasPrefix(part, "postgres://") && !strings.HasPrefix(part, "postgresql://") {
+					return "want postgres://… for each standby, separated by commas, with one host each"
+				}
+				*list = append(*list, part)
+			}
+			return ""
+		}}
+}
+
 // isDatabase reports whether url is empty or of a kind of database we know.
 func isDatabase(url string) bool {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {

@@ -90,9 +90,8 @@ type Place struct {
 func (g Gathered) Secrets() []Place {
 	var out []Place
 	for _, s := range settings {
-		value, _ := s.field(&g.Config).(*string)
 		from, set := g.from[s.name]
-		if !s.secret || !set || value == nil || !hasPassword(*value) {
+		if !s.secret || !set || !hasPassword(s.written(&g.Config)) {
 			continue
 		}
 		out = append(out, Place{s.name, g.files[s.name], strings.HasPrefix(from, "--") && g.files[s.name] == ""})
@@ -163,7 +162,7 @@ func (l layer) set(s setting, field any) (found, file, wrong string) {
 		_, list := raw.([]any)
 		_, group := raw.(map[string]any)
 		value, ok := written(raw)
-		if !ok || list && s.form.word != "origins" || group && s.form.word != "points" {
+		if !ok || list && s.form.word != "origins" && s.form.word != "urls" || group && s.form.word != "points" {
 			return l.named(s.name), l.file, "want one value, not a list or a group"
 		}
 		return l.named(s.name), l.file, s.form.read(value, field)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strings"
 )
 
 // Problem is something wrong with a setting, in words that say what is wanted. It never repeats the value.
@@ -31,6 +32,9 @@ func (c Config) problems() (all []Problem) {
 	}
 	if c.Admin != "" && c.Admin == c.Listen && !freePort(c.Admin) {
 		wrong("admin", "name another address than listen: health and metrics have a door of their own; empty for none")
+	}
+	if _, file := strings.CutPrefix(c.DatabaseURL(), "sqlite:"); len(c.ReadReplicas) > 0 && file {
+		wrong("read-replicas", "name the PostgreSQL they are standbys of in database: a SQLite file has none")
 	}
 	if c.Identity == "kratos" && c.Kratos.URL == "" {
 		wrong("kratos.url", "name the public API of Ory Kratos, which identity=kratos asks, for example http://127.0.0.1:4433")

@@ -68,7 +68,7 @@ func houseOptions(c *cobra.Command) (house.Options, error) {
 
 // optionsOf are the places a configuration names.
 func optionsOf(c server.Config, log *slog.Logger) house.Options {
-	return house.Options{Data: c.Data, Database: c.DatabaseURL(), Check: c.Migrate == "check", Log: log,
+	return house.Options{Data: c.Data, Database: c.DatabaseURL(), Check: c.Migrate == "check", Log: log, Standbys: c.ReadReplicas, Confirm: c.Confirm,
 		Keys: house.Keys{Database: c.Keys.DSN, Root: c.Keys.Root, Ledger: c.Keys.Ledger}}
 }
 

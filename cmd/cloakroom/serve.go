@@ -75,7 +75,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	t.Add(telemetry.Sources{Admission: h.Gate, Subscriptions: h.Gateway.Streams, Pools: h.Pools()})
+	t.Add(telemetry.Sources{Admission: h.Gate, Subscriptions: h.Gateway.Streams, Pools: h.Pools(), Standbys: h.Standbys})
 	if config.Demo {
 		if err := h.Demo(c.Context()); err != nil {
 			return err

@@ -27,8 +27,9 @@ const patience = 60 * time.Second
 
 // Options say where a server of one's own lies. The zero value is a private directory and a free port.
 type Options struct {
-	Dir  string // is kept, and used again the next time
-	Port int
+	Dir      string // is kept, and used again the next time
+	Port     int
+	Settings map[string]string // of postgresql.conf
 }
 
 // Server is a PostgreSQL of one's own that listens on the loopback interface and wants a password: what a gateway reaches as it
@@ -39,6 +40,7 @@ type Server struct {
 
 	dir string
 	own bool
+	set []string // -c NAME=VALUE
 	bin string
 	as  *syscall.Credential
 	p   *process.Process
@@ -55,6 +57,9 @@ func Serve(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: o.Dir, own: o.Dir == "", bin: bin, as: as}
+	for name, value := range o.Settings {
+		s.set = append(s.set, "-c", name+"="+value)
+	}
 	if s.own {
 		if s.dir, err = workDir(as); err != nil {
 			return nil, err
@@ -71,6 +76,11 @@ func (s *Server) serve(port int) error {
 	if err != nil {
 		return err
 	}
+	return s.listen(password, port)
+}
+
+// listen starts it on a port, 0 for a free one.
+func (s *Server) listen(password string, port int) error {
 	if port == 0 {
 		ports, err := process.Ports(1)
 		if err != nil {
@@ -128,9 +138,9 @@ func (s *Server) Start() error {
 		return err
 	}
 	c := process.Command{Path: filepath.Join(s.bin, "postgres"), Dir: "/", Log: filepath.Join(s.dir, "log"), As: s.as,
-		Args: []string{"-D", filepath.Join(s.dir, "data"), "-k", "", "-c", "listen_addresses=127.0.0.1", "-p", port,
+		Args: append([]string{"-D", filepath.Join(s.dir, "data"), "-k", "", "-c", "listen_addresses=127.0.0.1", "-p", port,
 			"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-			"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "timezone=UTC"}}
+			"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "timezone=UTC"}, s.set...)}
 	if s.own {
 		c.Own = s.dir
 	}
@@ -146,6 +156,56 @@ func (s *Server) Start() error {
 		}
 		return conn.Close(ctx)
 	})
+}
+
+// Standby starts a streaming standby of it, which reaches it under an address: its own, or that of a proxy before it.
+func (s *Server) Standby(through string) (*Server, error) {
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(through)
+	if err != nil {
+		return nil, err
+	}
+	password, _ := u.User.Password()
+	b := &Server{own: true, bin: s.bin, as: s.as}
+	if b.dir, err = workDir(s.as); err != nil {
+		return nil, err
+	}
+	c := exec.Command(filepath.Join(s.bin, "pg_basebackup"), "-D", filepath.Join(b.dir, "data"), "-d", s.URL, "-X", "stream", "-c", "fast", "--no-sync")
+	c.Dir, c.SysProcAttr = b.dir, &syscall.SysProcAttr{Credential: s.as}
+	if out, err := c.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("pg_basebackup: %w: %s", err, bytes.TrimSpace(out)), b.Close())
+	}
+	signal := filepath.Join(b.dir, "data", "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if s.as != nil {
+		if err := os.Chown(signal, int(s.as.Uid), int(s.as.Gid)); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	b.set = append(append([]string{}, s.set...), "-c", fmt.Sprintf("primary_conninfo=host=%s port=%s user=cloakroom password=%s sslmode=disable application_name=standby", host, port, password),
+		"-c", "wal_retrieve_retry_interval=200ms")
+	if err := b.listen(password, 0); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// Kill ends it as a power cut would.
+func (s *Server) Kill() { _ = s.p.Stop(syscall.SIGQUIT, patience) }
+
+// Run carries out a statement.
+func (s *Server) Run(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, s.URL)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // Stop ends it. Connections are cut, and transactions that were open are rolled back.

@@ -23,6 +23,27 @@ var errBadURL = errors.New("the URL is malformed; want postgres://user:password@
 const ApplicationName = "cloakroom"
 
 func openPostgres(ctx context.Context, url string, how way) (*Store, error) {
+	cfg, err := poolConfig(url, how)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres database: %w", err)
+	}
+	// Both ways in share the pool: what database/sql borrows it gives back at once.
+	s := newStore(dialect.Postgres, sql.OpenDB(detached{stdlib.GetPoolConnector(pool)}), func() (*sql.DB, error) {
+		if how == toLook {
+			return stdlib.OpenDB(*cfg.ConnConfig, stdlib.OptionAfterConnect(cfg.AfterConnect)), nil
+		}
+		return stdlib.OpenDB(*cfg.ConnConfig), nil
+	})
+	s.Pool = pool
+	return s, nil
+}
+
+// poolConfig is what all our connections have in common.
+func poolConfig(url string, how way) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres database: %w", errBadURL)
@@ -45,19 +66,25 @@ func openPostgres(ctx context.Context, url string, how way) (*Store, error) {
 	hurry(cfg)
 	cfg.MaxConns = max(cfg.MaxConns, 24)
 	cfg.MaxConnIdleTime = 5 * time.Minute
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	return cfg, nil
+}
+
+// OpenPool is a pool of connections to a PostgreSQL for statements of one's own, like that of Open; most of them, or as many as
+// that has if most is 0. Each connection is checked. It connects when it is first used.
+func OpenPool(url string, most int32, check func(context.Context, *pgx.Conn) error) (*pgxpool.Pool, error) {
+	cfg, err := poolConfig(url, forWork)
 	if err != nil {
-		return nil, fmt.Errorf("open postgres database: %w", err)
+		return nil, err
 	}
-	// Both ways in share the pool: what database/sql borrows it gives back at once.
-	s := newStore(dialect.Postgres, sql.OpenDB(detached{stdlib.GetPoolConnector(pool)}), func() (*sql.DB, error) {
-		if how == toLook {
-			return stdlib.OpenDB(*cfg.ConnConfig, stdlib.OptionAfterConnect(cfg.AfterConnect)), nil
+	if most > 0 {
+		cfg.MaxConns = most
+	}
+	if ready := cfg.AfterConnect; check != nil {
+		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			return errors.Join(ready(ctx, conn), check(ctx, conn))
 		}
-		return stdlib.OpenDB(*cfg.ConnConfig), nil
-	})
-	s.Pool = pool
-	return s, nil
+	}
+	return pgxpool.NewWithConfig(context.Background(), cfg)
 }
 
 // toldOnce is an error in one line that says nothing twice.

@@ -142,7 +142,7 @@ func (e *Engine) groups(r *run, a *aggregate) (groups [][]cell, err error) {
 
 // inSnapshot runs fn while r reads one state: what is compared must be one.
 func (e *Engine) inSnapshot(r *run, fn func() error) error {
-	db, done, err := e.snapshot(r.ctx)
+	db, done, err := e.snapshot(r.ctx, r.session)
 	if err != nil {
 		return err
 	}

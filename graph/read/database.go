@@ -3,9 +3,14 @@ package read
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cloakroom-crm/cloakroom/ent/detach"
+	"github.com/cloakroom-crm/cloakroom/graph/standby"
 )
 
 // Querier is what statements run on in somebody else's transaction.
@@ -62,15 +67,71 @@ func (s standard) rows(ctx context.Context, c call, mem *memory) ([][]cell, erro
 	return out, rows.Err()
 }
 
+// Standbys say which standby of the database may answer a read that begins now.
+type Standbys interface {
+	Pool() *pgxpool.Pool // nil: only the primary may
+}
+
+// standby is where an operation of the session is read, if not at the primary.
+func (e *Engine) standby(s *Session) *pgxpool.Pool {
+	if e.standbys == nil || !s.anywhere.Load() {
+		return nil
+	}
+	return e.standbys.Pool()
+}
+
+// afar is a database that may go away: a standby. What fails there is read anew at the primary.
+type afar struct {
+	database
+	began time.Time
+}
+
+// awayError is what went wrong on a standby.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
+func (a afar) run(ctx context.Context, calls []call, last bool, mem *memory) ([][][]cell, error) {
+	out, err := a.database.run(ctx, calls, last, mem)
+	if err == nil && time.Since(a.began) > standby.MaxRead { // it may be forgotten by now
+		err = errSlow
+	}
+	if err != nil {
+		return nil, awayError{err}
+	}
+	return out, nil
+}
+
+var errSlow = errors.New("a standby took too long")
+
+// nearer asks, and asks the primary where a standby has failed.
+func nearer[T any](ctx context.Context, s *Session, ask func() (T, error)) (T, error) {
+	out, err := ask()
+	if away := (awayError{}); errors.As(err, &away) && ctx.Err() == nil {
+		s.anywhere.Store(false)
+		return ask()
+	}
+	return out, err
+}
+
 // snapshot begins a transaction in which several statements see one state. Call done when they have run.
-func (e *Engine) snapshot(ctx context.Context) (db database, done func(), err error) {
+func (e *Engine) snapshot(ctx context.Context, s *Session) (db database, done func(), err error) {
+	if pool := e.standby(s); pool != nil {
+		began := time.Now()
+		conn, err := pool.Acquire(detach.Context(ctx))
+		if err != nil {
+			return nil, nil, awayError{fmt.Errorf("begin read: %w", err)}
+		}
+		n := &nativeSnapshot{conn: conn}
+		return afar{n, began}, n.done, nil
+	}
 	if e.pool != nil {
 		conn, err := e.pool.Acquire(detach.Context(ctx))
 		if err != nil {
 			return nil, nil, fmt.Errorf("begin read: %w", err)
 		}
-		s := &nativeSnapshot{conn: conn}
-		return s, s.done, nil
+		n := &nativeSnapshot{conn: conn}
+		return n, n.done, nil
 	}
 	// SQLite's read transactions see one state by themselves.
 	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -84,7 +145,10 @@ func (e *Engine) snapshot(ctx context.Context) (db database, done func(), err er
 }
 
 // single is the database for an answer that is one statement.
-func (e *Engine) single() database {
+func (e *Engine) single(s *Session) database {
+	if pool := e.standby(s); pool != nil {
+		return afar{native{pool}, time.Now()}
+	}
 	if e.pool != nil {
 		return native{e.pool}
 	}

@@ -47,6 +47,7 @@ type Config struct {
 	Source   Source
 	DB       *sql.DB
 	Pool     *pgxpool.Pool // PostgreSQL without database/sql between; nil: DB
+	Standbys Standbys      // of it, that may answer queries; nil: none
 	Dialect  predicate.Dialect
 	Cursors  *Cursors
 	Masker   policy.Masker
@@ -66,6 +67,7 @@ type Engine struct {
 	source      Source
 	db          *sql.DB
 	pool        *pgxpool.Pool
+	standbys    Standbys
 	dialect     predicate.Dialect
 	cursors     *Cursors
 	masker      policy.Masker
@@ -108,7 +110,7 @@ const (
 
 // New returns an engine for a compiled schema and the store generated from it.
 func New(c Config) (*Engine, error) {
-	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
+	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, standbys: c.Standbys, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
 		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, changes: map[string]*ir.Type{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
@@ -175,6 +177,10 @@ func (e *Engine) Resolve(ctx context.Context) (o Object, err error) {
 	if err != nil {
 		return Object{}, err
 	}
+	return nearer(ctx, s, func() (Object, error) { return e.resolve(ctx, s) })
+}
+
+func (e *Engine) resolve(ctx context.Context, s *Session) (Object, error) {
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
 	args := Arguments(f, op.Variables)
@@ -213,6 +219,10 @@ func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return nearer(ctx, s, func() ([]Object, error) { return e.resolveList(ctx, s) })
+}
+
+func (e *Engine) resolveList(ctx context.Context, s *Session) ([]Object, error) {
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
 	if root := e.roots[f.Name]; root.kind == rootAggregate {
@@ -244,7 +254,9 @@ func (e *Engine) Load(ctx context.Context, typ string, ids ...string) (os []Obje
 	if t == nil || !t.Entity {
 		return nil, fmt.Errorf("%s is not an entity", typ)
 	}
-	return e.get(ctx, s, graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field, pathOf(ctx), t, ids)
+	return nearer(ctx, s, func() ([]Object, error) {
+		return e.get(ctx, s, graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field, pathOf(ctx), t, ids)
+	})
 }
 
 // get reads rows by global id. With want it accepts only that type. One statement per type.
@@ -415,7 +427,7 @@ func pathOf(ctx context.Context) string {
 }
 
 func (e *Engine) newRun(ctx context.Context, s *Session, pl *plan) *run {
-	return &run{e: e, ctx: ctx, db: e.single(), session: s, plan: pl, saw: make([]seen, len(pl.notes))}
+	return &run{e: e, ctx: ctx, db: e.single(s), session: s, plan: pl, saw: make([]seen, len(pl.notes))}
 }
 
 // encoder makes one with about as much room as the plan's last answer took.
@@ -433,7 +445,7 @@ func (e *Engine) fetchAndEncode(r *run, c *connection, encode func(*results) err
 	r.mem = memories.Get().(*memory)
 	defer r.done()
 	if c.level != nil && len(c.level.conns) > 0 || c.counted != nil || len(r.plan.equals) > 0 {
-		db, done, err := e.snapshot(r.ctx)
+		db, done, err := e.snapshot(r.ctx, r.session)
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (e *Engine) search(ctx context.Context, s *Session, op *graphql.OperationCo
 		}
 	}
 	if statements > 1 { // what they say belongs together, see fetchAndEncode
-		db, done, err := e.snapshot(ctx)
+		db, done, err := e.snapshot(ctx, s)
 		if err != nil {
 			return Object{}, err
 		}

@@ -2,6 +2,7 @@ package read
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -15,7 +16,13 @@ type Session struct {
 	Request   policy.Request
 	Now       time.Time
 	Notes     Notes
+
+	anywhere atomic.Bool // may be read at a standby
 }
+
+// Anywhere says that the operation only reads, so that a standby of the database may answer it. What a mutation gives back is read
+// at the primary, and so is what a subscription tells: both are about something that was written just now.
+func (s *Session) Anywhere() { s.anywhere.Store(true) }
 
 type sessionKey struct{}
 

@@ -40,7 +40,10 @@ func TestAwait(t *testing.T) {
 	if _, err := here.Exec(t.Context(), `CREATE TABLE people (id int, seen bool)`); err != nil {
 		t.Fatal(err)
 	}
-	set := standby.Open(standby.Config{Primary: here, Wait: 200 * time.Millisecond})
+	set, err := standby.Open(standby.Config{Primary: here, Wait: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
 	commit := func() string {
 		return exec(t, here, `INSERT INTO people VALUES (1, false) RETURNING pg_current_xact_id()::text`)
 	}

@@ -56,6 +56,8 @@ type Everywhere interface {
 	// Await returns when no read can be older any more than a transaction, which is committed; without an id, than all that is
 	// committed. An error says that this is not sure.
 	Await(ctx context.Context, xid string) error
+	// Wrote says that something was committed, or may have been.
+	Wrote()
 }
 
 // Writing is one transaction: what Ent does on Client with Context is in it, and is sealed.
@@ -122,6 +124,9 @@ func (s Store) Within(ctx context.Context, fn func(w Writing) error) (err error)
 		return fmt.Errorf("commit write: %w", err)
 	}
 	err = tx.Commit()
+	if s.Everywhere != nil {
+		s.Everywhere.Wrote()
+	}
 	s.tell(ctx, w)
 	if err != nil {
 		if decided(err) {

@@ -67,6 +67,7 @@ func Look(ctx context.Context, g server.Gathered, o house.Options, wrong error) 
 		{[]string{"admin"}, p.admin},
 		{[]string{"data directory"}, p.directory},
 		{[]string{"database", "clock", "schema", "documents", "gateway key", "keys database", "root key", "erasure ledger"}, p.databases},
+		{[]string{"read replicas"}, p.standbys},
 		{[]string{"redis"}, p.redis},
 		{[]string{"kratos"}, p.kratos},
 		{[]string{"kratos admin"}, p.kratosAdmin},

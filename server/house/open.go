@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -18,6 +19,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
+	"github.com/cloakroom-crm/cloakroom/graph/standby"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 	"github.com/cloakroom-crm/cloakroom/server/admission"
@@ -28,8 +30,10 @@ import (
 type Options struct {
 	policy.Withheld
 
-	Data     string // directory of the keys; made with mode 0700
-	Database string // URL, see server.DatabaseURL
+	Data     string        // directory of the keys; made with mode 0700
+	Database string        // URL, see server.DatabaseURL
+	Standbys []string      // URLs of those of Database that may answer queries
+	Confirm  time.Duration // how long a withdrawal waits, see package standby; 0: its default
 	Keys     Keys
 	Existing bool // fail with ErrNoDatabase where there is none, instead of making one
 	AsIs     bool // with Existing: fail with ErrOlder where the database is older than the program, instead of migrating it
@@ -69,6 +73,7 @@ type House struct {
 	Keyring *keyring.Keyring
 	Shared  *shared.Shared // with other replicas
 	Gate    *admission.Gate
+	standby *standby.Set // nil on SQLite
 	store   *store.Store
 	keys    *store.Store
 	ledger  *store.Store
@@ -185,7 +190,13 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Log: o.Log,
+	if h.store.Pool != nil {
+		h.standby, err = standby.Open(standby.Config{Primary: h.store.Pool, Database: o.Database, Standbys: o.Standbys, Wait: o.Confirm, Log: o.Log})
+		if err != nil {
+			return err
+		}
+	}
+	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Standbys: h.standby, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
 		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace}
 	if o.Gateway != nil {
@@ -270,8 +281,19 @@ func (h *House) Pools() map[string]func() sql.DBStats {
 	return map[string]func() sql.DBStats{"data": h.store.Stats, "keys": h.keys.Stats, "ledger": h.ledger.Stats}
 }
 
+// Standbys are how the standbys of the database are.
+func (h *House) Standbys() []standby.State {
+	if h.standby == nil {
+		return nil
+	}
+	return h.standby.States()
+}
+
 // Close wipes the keys and closes the databases.
 func (h *House) Close() error {
+	if h.standby != nil {
+		h.standby.Close()
+	}
 	if h.Shared != nil {
 		h.Shared.Close()
 	}

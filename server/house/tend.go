@@ -3,6 +3,7 @@ package house
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"regexp"
 	"sync"
@@ -129,6 +130,20 @@ func (h *House) Checks() []health.Check {
 	if h.Shared.OnRedis() {
 		checks = append(checks, health.Check{Name: "redis", Look: func(ctx context.Context) (string, error) {
 			return h.Shared.Check(ctx), nil // the link has logged the cause
+		}})
+	}
+	if len(h.Standbys()) > 0 {
+		checks = append(checks, health.Check{Name: "read replicas", Look: func(context.Context) (string, error) {
+			all, serve := h.Standbys(), 0
+			for _, s := range all {
+				if s.Serves {
+					serve++
+				}
+			}
+			if serve == len(all) {
+				return "", nil
+			}
+			return fmt.Sprintf("%d of %d read replicas serve: others read at the primary", serve, len(all)), nil // the set has logged the cause
 		}})
 	}
 	return checks

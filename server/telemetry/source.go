@@ -2,9 +2,11 @@ package telemetry
 
 import (
 	"database/sql"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom-crm/cloakroom/graph/standby"
 	"github.com/cloakroom-crm/cloakroom/server/health"
 )
 
@@ -15,6 +17,7 @@ type Sources struct {
 	Connections   func() int                     // that stream
 	States        func() map[string]health.State // of what answers depend on
 	Pools         map[string]func() sql.DBStats  // of connections, by what is in the database
+	Standbys      func() []standby.State         // of the database, that may answer queries
 }
 
 // Admission is what lets operations in.
@@ -49,6 +52,9 @@ func (t *Telemetry) Add(s Sources) {
 	}
 	if s.Pools != nil {
 		t.registry.MustRegister(pools(s.Pools))
+	}
+	if s.Standbys != nil {
+		t.registry.MustRegister(standbys(s.Standbys))
 	}
 }
 
@@ -98,5 +104,29 @@ func (p pools) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(most, prometheus.GaugeValue, float64(s.MaxOpenConnections), name)
 		to <- prometheus.MustNewConstMetric(waits, prometheus.CounterValue, float64(s.WaitCount), name)
 		to <- prometheus.MustNewConstMetric(waited, prometheus.CounterValue, s.WaitDuration.Seconds(), name)
+	}
+}
+
+// standbys are those that may answer queries, by their places in the setting.
+type standbys func() []standby.State
+
+var (
+	serves = prometheus.NewDesc("cloakroom_read_replica_serves", "1 while a read replica may answer queries.", []string{"replica"}, nil)
+	lag    = prometheus.NewDesc("cloakroom_read_replica_lag_seconds", "Between a commit and its being seen at a read replica, when last seen.", []string{"replica"}, nil)
+)
+
+func (s standbys) Describe(to chan<- *prometheus.Desc) {
+	to <- serves
+	to <- lag
+}
+
+func (s standbys) Collect(to chan<- prometheus.Metric) {
+	for i, state := range s() {
+		place, does := strconv.Itoa(i+1), 0.0
+		if state.Serves {
+			does = 1
+		}
+		to <- prometheus.MustNewConstMetric(serves, prometheus.GaugeValue, does, place)
+		to <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, state.Lag.Seconds(), place)
 	}
 }
