@@ -19,22 +19,34 @@ type ConsentEntry struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// SubjectID holds the value of the "subject_id" field.
 	SubjectID uuid.UUID `json:"subject_id,omitempty"`
-	// The purpose's name in the schema at the time.
+	// The person's lines are numbered from 1 in the order in which they took effect: a line that is missing shows.
+	Seq int64 `json:"seq,omitempty"`
+	// Decision holds the value of the "decision" field.
+	Decision consententry.Decision `json:"decision,omitempty"`
+	// The purpose's name in the schema at the time; empty where the decision is about all processing.
 	Purpose string `json:"purpose,omitempty"`
-	// Action holds the value of the "action" field.
-	Action consententry.Action `json:"action,omitempty"`
+	// The purpose's permanent number, by which it is known whatever its name becomes; -1 without a purpose.
+	Bit int `json:"bit,omitempty"`
 	// At holds the value of the "at" field.
 	At time.Time `json:"at,omitempty"`
-	// How it was expressed, for example `portal`, `phone`, `Sec-GPC`.
-	Method string `json:"method,omitempty"`
-	// `subject`, or the role that recorded it on the subject's behalf.
+	// Method holds the value of the "method" field.
+	Method consententry.Method `json:"method,omitempty"`
+	// `subject`, `system`, or the role that recorded it on the subject's behalf.
 	Actor string `json:"actor,omitempty"`
+	// The identity of the member of staff who recorded it; empty where the person did so.
+	RecordedBy string `json:"recorded_by,omitempty"`
+	// BCP 47, of the notice shown.
+	Language string `json:"language,omitempty"`
 	// NoticeVersion holds the value of the "notice_version" field.
 	NoticeVersion string `json:"notice_version,omitempty"`
-	// SHA-256 of the notice's text in hex: what the person was told can be proven later.
+	// SHA-256 of the text shown, hex: the text itself is kept under it.
 	NoticeHash string `json:"notice_hash,omitempty"`
-	// Evidence holds the value of the "evidence" field.
-	Evidence     *string `json:"-"`
+	// Of a restriction: which letter of GDPR Art. 18(1). Of an objection that is overruled: the compelling grounds (Art. 21(1)).
+	Ground string `json:"ground,omitempty"`
+	// A reference to what proves it, such as the number of a form; never the proof itself.
+	Evidence string `json:"-"`
+	// From then on it is no consent any more.
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -43,9 +55,11 @@ func (*ConsentEntry) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case consententry.FieldPurpose, consententry.FieldAction, consententry.FieldMethod, consententry.FieldActor, consententry.FieldNoticeVersion, consententry.FieldNoticeHash, consententry.FieldEvidence:
+		case consententry.FieldSeq, consententry.FieldBit:
+			values[i] = new(sql.NullInt64)
+		case consententry.FieldDecision, consententry.FieldPurpose, consententry.FieldMethod, consententry.FieldActor, consententry.FieldRecordedBy, consententry.FieldLanguage, consententry.FieldNoticeVersion, consententry.FieldNoticeHash, consententry.FieldGround, consententry.FieldEvidence:
 			values[i] = new(sql.NullString)
-		case consententry.FieldAt:
+		case consententry.FieldAt, consententry.FieldExpiresAt:
 			values[i] = new(sql.NullTime)
 		case consententry.FieldID, consententry.FieldSubjectID:
 			values[i] = new(uuid.UUID)
@@ -76,17 +90,29 @@ func (_m *ConsentEntry) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.SubjectID = *value
 			}
+		case consententry.FieldSeq:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field seq", values[i])
+			} else if value.Valid {
+				_m.Seq = value.Int64
+			}
+		case consententry.FieldDecision:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field decision", values[i])
+			} else if value.Valid {
+				_m.Decision = consententry.Decision(value.String)
+			}
 		case consententry.FieldPurpose:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field purpose", values[i])
 			} else if value.Valid {
 				_m.Purpose = value.String
 			}
-		case consententry.FieldAction:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field action", values[i])
+		case consententry.FieldBit:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field bit", values[i])
 			} else if value.Valid {
-				_m.Action = consententry.Action(value.String)
+				_m.Bit = int(value.Int64)
 			}
 		case consententry.FieldAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -98,13 +124,25 @@ func (_m *ConsentEntry) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field method", values[i])
 			} else if value.Valid {
-				_m.Method = value.String
+				_m.Method = consententry.Method(value.String)
 			}
 		case consententry.FieldActor:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field actor", values[i])
 			} else if value.Valid {
 				_m.Actor = value.String
+			}
+		case consententry.FieldRecordedBy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field recorded_by", values[i])
+			} else if value.Valid {
+				_m.RecordedBy = value.String
+			}
+		case consententry.FieldLanguage:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field language", values[i])
+			} else if value.Valid {
+				_m.Language = value.String
 			}
 		case consententry.FieldNoticeVersion:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -118,12 +156,24 @@ func (_m *ConsentEntry) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.NoticeHash = value.String
 			}
+		case consententry.FieldGround:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field ground", values[i])
+			} else if value.Valid {
+				_m.Ground = value.String
+			}
 		case consententry.FieldEvidence:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field evidence", values[i])
 			} else if value.Valid {
-				_m.Evidence = new(string)
-				*_m.Evidence = value.String
+				_m.Evidence = value.String
+			}
+		case consententry.FieldExpiresAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field expires_at", values[i])
+			} else if value.Valid {
+				_m.ExpiresAt = new(time.Time)
+				*_m.ExpiresAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])

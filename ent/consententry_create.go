@@ -27,15 +27,43 @@ func (_c *ConsentEntryCreate) SetSubjectID(v uuid.UUID) *ConsentEntryCreate {
 	return _c
 }
 
+// SetSeq sets the "seq" field.
+func (_c *ConsentEntryCreate) SetSeq(v int64) *ConsentEntryCreate {
+	_c.mutation.SetSeq(v)
+	return _c
+}
+
+// SetDecision sets the "decision" field.
+func (_c *ConsentEntryCreate) SetDecision(v consententry.Decision) *ConsentEntryCreate {
+	_c.mutation.SetDecision(v)
+	return _c
+}
+
 // SetPurpose sets the "purpose" field.
 func (_c *ConsentEntryCreate) SetPurpose(v string) *ConsentEntryCreate {
 	_c.mutation.SetPurpose(v)
 	return _c
 }
 
-// SetAction sets the "action" field.
-func (_c *ConsentEntryCreate) SetAction(v consententry.Action) *ConsentEntryCreate {
-	_c.mutation.SetAction(v)
+// SetNillablePurpose sets the "purpose" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillablePurpose(v *string) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetPurpose(*v)
+	}
+	return _c
+}
+
+// SetBit sets the "bit" field.
+func (_c *ConsentEntryCreate) SetBit(v int) *ConsentEntryCreate {
+	_c.mutation.SetBit(v)
+	return _c
+}
+
+// SetNillableBit sets the "bit" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillableBit(v *int) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetBit(*v)
+	}
 	return _c
 }
 
@@ -45,31 +73,43 @@ func (_c *ConsentEntryCreate) SetAt(v time.Time) *ConsentEntryCreate {
 	return _c
 }
 
-// SetNillableAt sets the "at" field if the given value is not nil.
-func (_c *ConsentEntryCreate) SetNillableAt(v *time.Time) *ConsentEntryCreate {
-	if v != nil {
-		_c.SetAt(*v)
-	}
-	return _c
-}
-
 // SetMethod sets the "method" field.
-func (_c *ConsentEntryCreate) SetMethod(v string) *ConsentEntryCreate {
+func (_c *ConsentEntryCreate) SetMethod(v consententry.Method) *ConsentEntryCreate {
 	_c.mutation.SetMethod(v)
-	return _c
-}
-
-// SetNillableMethod sets the "method" field if the given value is not nil.
-func (_c *ConsentEntryCreate) SetNillableMethod(v *string) *ConsentEntryCreate {
-	if v != nil {
-		_c.SetMethod(*v)
-	}
 	return _c
 }
 
 // SetActor sets the "actor" field.
 func (_c *ConsentEntryCreate) SetActor(v string) *ConsentEntryCreate {
 	_c.mutation.SetActor(v)
+	return _c
+}
+
+// SetRecordedBy sets the "recorded_by" field.
+func (_c *ConsentEntryCreate) SetRecordedBy(v string) *ConsentEntryCreate {
+	_c.mutation.SetRecordedBy(v)
+	return _c
+}
+
+// SetNillableRecordedBy sets the "recorded_by" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillableRecordedBy(v *string) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetRecordedBy(*v)
+	}
+	return _c
+}
+
+// SetLanguage sets the "language" field.
+func (_c *ConsentEntryCreate) SetLanguage(v string) *ConsentEntryCreate {
+	_c.mutation.SetLanguage(v)
+	return _c
+}
+
+// SetNillableLanguage sets the "language" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillableLanguage(v *string) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetLanguage(*v)
+	}
 	return _c
 }
 
@@ -101,6 +141,20 @@ func (_c *ConsentEntryCreate) SetNillableNoticeHash(v *string) *ConsentEntryCrea
 	return _c
 }
 
+// SetGround sets the "ground" field.
+func (_c *ConsentEntryCreate) SetGround(v string) *ConsentEntryCreate {
+	_c.mutation.SetGround(v)
+	return _c
+}
+
+// SetNillableGround sets the "ground" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillableGround(v *string) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetGround(*v)
+	}
+	return _c
+}
+
 // SetEvidence sets the "evidence" field.
 func (_c *ConsentEntryCreate) SetEvidence(v string) *ConsentEntryCreate {
 	_c.mutation.SetEvidence(v)
@@ -111,6 +165,20 @@ func (_c *ConsentEntryCreate) SetEvidence(v string) *ConsentEntryCreate {
 func (_c *ConsentEntryCreate) SetNillableEvidence(v *string) *ConsentEntryCreate {
 	if v != nil {
 		_c.SetEvidence(*v)
+	}
+	return _c
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_c *ConsentEntryCreate) SetExpiresAt(v time.Time) *ConsentEntryCreate {
+	_c.mutation.SetExpiresAt(v)
+	return _c
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_c *ConsentEntryCreate) SetNillableExpiresAt(v *time.Time) *ConsentEntryCreate {
+	if v != nil {
+		_c.SetExpiresAt(*v)
 	}
 	return _c
 }
@@ -166,16 +234,21 @@ func (_c *ConsentEntryCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *ConsentEntryCreate) defaults() error {
-	if _, ok := _c.mutation.At(); !ok {
-		if consententry.DefaultAt == nil {
-			return fmt.Errorf("ent: uninitialized consententry.DefaultAt (forgotten import ent/runtime?)")
-		}
-		v := consententry.DefaultAt()
-		_c.mutation.SetAt(v)
+	if _, ok := _c.mutation.Purpose(); !ok {
+		v := consententry.DefaultPurpose
+		_c.mutation.SetPurpose(v)
 	}
-	if _, ok := _c.mutation.Method(); !ok {
-		v := consententry.DefaultMethod
-		_c.mutation.SetMethod(v)
+	if _, ok := _c.mutation.Bit(); !ok {
+		v := consententry.DefaultBit
+		_c.mutation.SetBit(v)
+	}
+	if _, ok := _c.mutation.RecordedBy(); !ok {
+		v := consententry.DefaultRecordedBy
+		_c.mutation.SetRecordedBy(v)
+	}
+	if _, ok := _c.mutation.Language(); !ok {
+		v := consententry.DefaultLanguage
+		_c.mutation.SetLanguage(v)
 	}
 	if _, ok := _c.mutation.NoticeVersion(); !ok {
 		v := consententry.DefaultNoticeVersion
@@ -184,6 +257,14 @@ func (_c *ConsentEntryCreate) defaults() error {
 	if _, ok := _c.mutation.NoticeHash(); !ok {
 		v := consententry.DefaultNoticeHash
 		_c.mutation.SetNoticeHash(v)
+	}
+	if _, ok := _c.mutation.Ground(); !ok {
+		v := consententry.DefaultGround
+		_c.mutation.SetGround(v)
+	}
+	if _, ok := _c.mutation.Evidence(); !ok {
+		v := consententry.DefaultEvidence
+		_c.mutation.SetEvidence(v)
 	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if consententry.DefaultID == nil {
@@ -200,27 +281,38 @@ func (_c *ConsentEntryCreate) check() error {
 	if _, ok := _c.mutation.SubjectID(); !ok {
 		return &ValidationError{Name: "subject_id", err: errors.New(`ent: missing required field "ConsentEntry.subject_id"`)}
 	}
+	if _, ok := _c.mutation.Seq(); !ok {
+		return &ValidationError{Name: "seq", err: errors.New(`ent: missing required field "ConsentEntry.seq"`)}
+	}
+	if v, ok := _c.mutation.Seq(); ok {
+		if err := consententry.SeqValidator(v); err != nil {
+			return &ValidationError{Name: "seq", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.seq": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Decision(); !ok {
+		return &ValidationError{Name: "decision", err: errors.New(`ent: missing required field "ConsentEntry.decision"`)}
+	}
+	if v, ok := _c.mutation.Decision(); ok {
+		if err := consententry.DecisionValidator(v); err != nil {
+			return &ValidationError{Name: "decision", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.decision": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Purpose(); !ok {
 		return &ValidationError{Name: "purpose", err: errors.New(`ent: missing required field "ConsentEntry.purpose"`)}
 	}
-	if v, ok := _c.mutation.Purpose(); ok {
-		if err := consententry.PurposeValidator(v); err != nil {
-			return &ValidationError{Name: "purpose", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.purpose": %w`, err)}
-		}
-	}
-	if _, ok := _c.mutation.Action(); !ok {
-		return &ValidationError{Name: "action", err: errors.New(`ent: missing required field "ConsentEntry.action"`)}
-	}
-	if v, ok := _c.mutation.Action(); ok {
-		if err := consententry.ActionValidator(v); err != nil {
-			return &ValidationError{Name: "action", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.action": %w`, err)}
-		}
+	if _, ok := _c.mutation.Bit(); !ok {
+		return &ValidationError{Name: "bit", err: errors.New(`ent: missing required field "ConsentEntry.bit"`)}
 	}
 	if _, ok := _c.mutation.At(); !ok {
 		return &ValidationError{Name: "at", err: errors.New(`ent: missing required field "ConsentEntry.at"`)}
 	}
 	if _, ok := _c.mutation.Method(); !ok {
 		return &ValidationError{Name: "method", err: errors.New(`ent: missing required field "ConsentEntry.method"`)}
+	}
+	if v, ok := _c.mutation.Method(); ok {
+		if err := consententry.MethodValidator(v); err != nil {
+			return &ValidationError{Name: "method", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.method": %w`, err)}
+		}
 	}
 	if _, ok := _c.mutation.Actor(); !ok {
 		return &ValidationError{Name: "actor", err: errors.New(`ent: missing required field "ConsentEntry.actor"`)}
@@ -230,11 +322,23 @@ func (_c *ConsentEntryCreate) check() error {
 			return &ValidationError{Name: "actor", err: fmt.Errorf(`ent: validator failed for field "ConsentEntry.actor": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.RecordedBy(); !ok {
+		return &ValidationError{Name: "recorded_by", err: errors.New(`ent: missing required field "ConsentEntry.recorded_by"`)}
+	}
+	if _, ok := _c.mutation.Language(); !ok {
+		return &ValidationError{Name: "language", err: errors.New(`ent: missing required field "ConsentEntry.language"`)}
+	}
 	if _, ok := _c.mutation.NoticeVersion(); !ok {
 		return &ValidationError{Name: "notice_version", err: errors.New(`ent: missing required field "ConsentEntry.notice_version"`)}
 	}
 	if _, ok := _c.mutation.NoticeHash(); !ok {
 		return &ValidationError{Name: "notice_hash", err: errors.New(`ent: missing required field "ConsentEntry.notice_hash"`)}
+	}
+	if _, ok := _c.mutation.Ground(); !ok {
+		return &ValidationError{Name: "ground", err: errors.New(`ent: missing required field "ConsentEntry.ground"`)}
+	}
+	if _, ok := _c.mutation.Evidence(); !ok {
+		return &ValidationError{Name: "evidence", err: errors.New(`ent: missing required field "ConsentEntry.evidence"`)}
 	}
 	return nil
 }
@@ -275,25 +379,41 @@ func (_c *ConsentEntryCreate) createSpec() (*ConsentEntry, *sqlgraph.CreateSpec)
 		_spec.SetField(consententry.FieldSubjectID, field.TypeUUID, value)
 		_node.SubjectID = value
 	}
+	if value, ok := _c.mutation.Seq(); ok {
+		_spec.SetField(consententry.FieldSeq, field.TypeInt64, value)
+		_node.Seq = value
+	}
+	if value, ok := _c.mutation.Decision(); ok {
+		_spec.SetField(consententry.FieldDecision, field.TypeEnum, value)
+		_node.Decision = value
+	}
 	if value, ok := _c.mutation.Purpose(); ok {
 		_spec.SetField(consententry.FieldPurpose, field.TypeString, value)
 		_node.Purpose = value
 	}
-	if value, ok := _c.mutation.Action(); ok {
-		_spec.SetField(consententry.FieldAction, field.TypeEnum, value)
-		_node.Action = value
+	if value, ok := _c.mutation.Bit(); ok {
+		_spec.SetField(consententry.FieldBit, field.TypeInt, value)
+		_node.Bit = value
 	}
 	if value, ok := _c.mutation.At(); ok {
 		_spec.SetField(consententry.FieldAt, field.TypeTime, value)
 		_node.At = value
 	}
 	if value, ok := _c.mutation.Method(); ok {
-		_spec.SetField(consententry.FieldMethod, field.TypeString, value)
+		_spec.SetField(consententry.FieldMethod, field.TypeEnum, value)
 		_node.Method = value
 	}
 	if value, ok := _c.mutation.Actor(); ok {
 		_spec.SetField(consententry.FieldActor, field.TypeString, value)
 		_node.Actor = value
+	}
+	if value, ok := _c.mutation.RecordedBy(); ok {
+		_spec.SetField(consententry.FieldRecordedBy, field.TypeString, value)
+		_node.RecordedBy = value
+	}
+	if value, ok := _c.mutation.Language(); ok {
+		_spec.SetField(consententry.FieldLanguage, field.TypeString, value)
+		_node.Language = value
 	}
 	if value, ok := _c.mutation.NoticeVersion(); ok {
 		_spec.SetField(consententry.FieldNoticeVersion, field.TypeString, value)
@@ -303,9 +423,17 @@ func (_c *ConsentEntryCreate) createSpec() (*ConsentEntry, *sqlgraph.CreateSpec)
 		_spec.SetField(consententry.FieldNoticeHash, field.TypeString, value)
 		_node.NoticeHash = value
 	}
+	if value, ok := _c.mutation.Ground(); ok {
+		_spec.SetField(consententry.FieldGround, field.TypeString, value)
+		_node.Ground = value
+	}
 	if value, ok := _c.mutation.Evidence(); ok {
 		_spec.SetField(consententry.FieldEvidence, field.TypeString, value)
-		_node.Evidence = &value
+		_node.Evidence = value
+	}
+	if value, ok := _c.mutation.ExpiresAt(); ok {
+		_spec.SetField(consententry.FieldExpiresAt, field.TypeTime, value)
+		_node.ExpiresAt = &value
 	}
 	return _node, _spec
 }

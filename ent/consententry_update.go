@@ -68,8 +68,8 @@ func (_u *ConsentEntryUpdate) sqlSave(ctx context.Context) (_node int, err error
 			}
 		}
 	}
-	if _u.mutation.EvidenceCleared() {
-		_spec.ClearField(consententry.FieldEvidence, field.TypeString)
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(consententry.FieldExpiresAt, field.TypeTime)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -162,8 +162,8 @@ func (_u *ConsentEntryUpdateOne) sqlSave(ctx context.Context) (_node *ConsentEnt
 			}
 		}
 	}
-	if _u.mutation.EvidenceCleared() {
-		_spec.ClearField(consententry.FieldEvidence, field.TypeString)
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(consententry.FieldExpiresAt, field.TypeTime)
 	}
 	_node = &ConsentEntry{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -24,6 +24,8 @@ type Contact struct {
 	SubjectID uuid.UUID `json:"subject_id,omitempty"`
 	// PrivacyState holds the value of the "privacy_state" field.
 	PrivacyState int64 `json:"privacy_state,omitempty"`
+	// ConsentUntil holds the value of the "consent_until" field.
+	ConsentUntil int64 `json:"consent_until,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -140,7 +142,7 @@ func (*Contact) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case contact.FieldFirstNameSealed, contact.FieldLastNameSealed, contact.FieldBirthdaySealed, contact.FieldEmailSealed, contact.FieldPhoneSealed, contact.FieldMobileSealed, contact.FieldFaxSealed, contact.FieldStreetSealed, contact.FieldCitySealed, contact.FieldPostalCodeSealed, contact.FieldStateSealed, contact.FieldJobTitleSealed, contact.FieldNotesSealed, contact.FieldAccessibilityNeedsSealed:
 			values[i] = new(seal.Cell)
-		case contact.FieldPrivacyState, contact.FieldExternalIDInstance, contact.FieldLastNameIndex, contact.FieldEmailIndex, contact.FieldPhoneIndex, contact.FieldMobileIndex, contact.FieldCityIndex, contact.FieldPostalCodeIndex, contact.FieldLeadScore:
+		case contact.FieldPrivacyState, contact.FieldConsentUntil, contact.FieldExternalIDInstance, contact.FieldLastNameIndex, contact.FieldEmailIndex, contact.FieldPhoneIndex, contact.FieldMobileIndex, contact.FieldCityIndex, contact.FieldPostalCodeIndex, contact.FieldLeadScore:
 			values[i] = new(sql.NullInt64)
 		case contact.FieldExternalID, contact.FieldCountry, contact.FieldRegion, contact.FieldPreferredLanguage, contact.FieldLifecycleStage:
 			values[i] = new(sql.NullString)
@@ -180,6 +182,12 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field privacy_state", values[i])
 			} else if value.Valid {
 				_m.PrivacyState = value.Int64
+			}
+		case contact.FieldConsentUntil:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
+			} else if value.Valid {
+				_m.ConsentUntil = value.Int64
 			}
 		case contact.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

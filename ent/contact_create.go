@@ -44,6 +44,20 @@ func (_c *ContactCreate) SetNillablePrivacyState(v *int64) *ContactCreate {
 	return _c
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_c *ContactCreate) SetConsentUntil(v int64) *ContactCreate {
+	_c.mutation.SetConsentUntil(v)
+	return _c
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableConsentUntil(v *int64) *ContactCreate {
+	if v != nil {
+		_c.SetConsentUntil(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *ContactCreate) SetExternalID(v string) *ContactCreate {
 	_c.mutation.SetExternalID(v)
@@ -613,6 +627,10 @@ func (_c *ContactCreate) defaults() error {
 		v := contact.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		v := contact.DefaultConsentUntil
+		_c.mutation.SetConsentUntil(v)
+	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		v := contact.DefaultExternalIDInstance
 		_c.mutation.SetExternalIDInstance(v)
@@ -659,6 +677,9 @@ func (_c *ContactCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "Contact.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		return &ValidationError{Name: "consent_until", err: errors.New(`ent: missing required field "Contact.consent_until"`)}
 	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Contact.external_id_instance"`)}
@@ -713,6 +734,10 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PrivacyState(); ok {
 		_spec.SetField(contact.FieldPrivacyState, field.TypeInt64, value)
 		_node.PrivacyState = value
+	}
+	if value, ok := _c.mutation.ConsentUntil(); ok {
+		_spec.SetField(contact.FieldConsentUntil, field.TypeInt64, value)
+		_node.ConsentUntil = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)

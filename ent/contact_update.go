@@ -67,6 +67,27 @@ func (_u *ContactUpdate) AddPrivacyState(v int64) *ContactUpdate {
 	return _u
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_u *ContactUpdate) SetConsentUntil(v int64) *ContactUpdate {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableConsentUntil(v *int64) *ContactUpdate {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *ContactUpdate) AddConsentUntil(v int64) *ContactUpdate {
+	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *ContactUpdate) SetExternalID(v string) *ContactUpdate {
 	_u.mutation.SetExternalID(v)
@@ -890,6 +911,12 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(contact.FieldPrivacyState, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(contact.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(contact.FieldConsentUntil, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)
 	}
@@ -1207,6 +1234,27 @@ func (_u *ContactUpdateOne) SetNillablePrivacyState(v *int64) *ContactUpdateOne 
 // AddPrivacyState adds value to the "privacy_state" field.
 func (_u *ContactUpdateOne) AddPrivacyState(v int64) *ContactUpdateOne {
 	_u.mutation.AddPrivacyState(v)
+	return _u
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (_u *ContactUpdateOne) SetConsentUntil(v int64) *ContactUpdateOne {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableConsentUntil(v *int64) *ContactUpdateOne {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *ContactUpdateOne) AddConsentUntil(v int64) *ContactUpdateOne {
+	_u.mutation.AddConsentUntil(v)
 	return _u
 }
 
@@ -2062,6 +2110,12 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	}
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(contact.FieldPrivacyState, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(contact.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(contact.FieldConsentUntil, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)

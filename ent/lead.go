@@ -25,6 +25,8 @@ type Lead struct {
 	SubjectID uuid.UUID `json:"subject_id,omitempty"`
 	// PrivacyState holds the value of the "privacy_state" field.
 	PrivacyState int64 `json:"privacy_state,omitempty"`
+	// ConsentUntil holds the value of the "consent_until" field.
+	ConsentUntil int64 `json:"consent_until,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -130,7 +132,7 @@ func (*Lead) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case lead.FieldFirstNameSealed, lead.FieldLastNameSealed, lead.FieldEmailSealed, lead.FieldPhoneSealed, lead.FieldCompanySealed, lead.FieldJobTitleSealed, lead.FieldNotesSealed:
 			values[i] = new(seal.Cell)
-		case lead.FieldPrivacyState, lead.FieldExternalIDInstance, lead.FieldLastNameIndex, lead.FieldEmailIndex, lead.FieldPhoneIndex:
+		case lead.FieldPrivacyState, lead.FieldConsentUntil, lead.FieldExternalIDInstance, lead.FieldLastNameIndex, lead.FieldEmailIndex, lead.FieldPhoneIndex:
 			values[i] = new(sql.NullInt64)
 		case lead.FieldExternalID, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource:
 			values[i] = new(sql.NullString)
@@ -170,6 +172,12 @@ func (_m *Lead) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field privacy_state", values[i])
 			} else if value.Valid {
 				_m.PrivacyState = value.Int64
+			}
+		case lead.FieldConsentUntil:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
+			} else if value.Valid {
+				_m.ConsentUntil = value.Int64
 			}
 		case lead.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -45,6 +45,20 @@ func (_c *LeadCreate) SetNillablePrivacyState(v *int64) *LeadCreate {
 	return _c
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_c *LeadCreate) SetConsentUntil(v int64) *LeadCreate {
+	_c.mutation.SetConsentUntil(v)
+	return _c
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableConsentUntil(v *int64) *LeadCreate {
+	if v != nil {
+		_c.SetConsentUntil(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *LeadCreate) SetExternalID(v string) *LeadCreate {
 	_c.mutation.SetExternalID(v)
@@ -465,6 +479,10 @@ func (_c *LeadCreate) defaults() error {
 		v := lead.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		v := lead.DefaultConsentUntil
+		_c.mutation.SetConsentUntil(v)
+	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		v := lead.DefaultExternalIDInstance
 		_c.mutation.SetExternalIDInstance(v)
@@ -511,6 +529,9 @@ func (_c *LeadCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "Lead.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		return &ValidationError{Name: "consent_until", err: errors.New(`ent: missing required field "Lead.consent_until"`)}
 	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "Lead.external_id_instance"`)}
@@ -570,6 +591,10 @@ func (_c *LeadCreate) createSpec() (*Lead, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PrivacyState(); ok {
 		_spec.SetField(lead.FieldPrivacyState, field.TypeInt64, value)
 		_node.PrivacyState = value
+	}
+	if value, ok := _c.mutation.ConsentUntil(); ok {
+		_spec.SetField(lead.FieldConsentUntil, field.TypeInt64, value)
+		_node.ConsentUntil = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)

@@ -68,6 +68,27 @@ func (_u *LeadUpdate) AddPrivacyState(v int64) *LeadUpdate {
 	return _u
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_u *LeadUpdate) SetConsentUntil(v int64) *LeadUpdate {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableConsentUntil(v *int64) *LeadUpdate {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *LeadUpdate) AddConsentUntil(v int64) *LeadUpdate {
+	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *LeadUpdate) SetExternalID(v string) *LeadUpdate {
 	_u.mutation.SetExternalID(v)
@@ -653,6 +674,12 @@ func (_u *LeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(lead.FieldPrivacyState, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(lead.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(lead.FieldConsentUntil, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)
 	}
@@ -909,6 +936,27 @@ func (_u *LeadUpdateOne) SetNillablePrivacyState(v *int64) *LeadUpdateOne {
 // AddPrivacyState adds value to the "privacy_state" field.
 func (_u *LeadUpdateOne) AddPrivacyState(v int64) *LeadUpdateOne {
 	_u.mutation.AddPrivacyState(v)
+	return _u
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (_u *LeadUpdateOne) SetConsentUntil(v int64) *LeadUpdateOne {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableConsentUntil(v *int64) *LeadUpdateOne {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *LeadUpdateOne) AddConsentUntil(v int64) *LeadUpdateOne {
+	_u.mutation.AddConsentUntil(v)
 	return _u
 }
 
@@ -1526,6 +1574,12 @@ func (_u *LeadUpdateOne) sqlSave(ctx context.Context) (_node *Lead, err error) {
 	}
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(lead.FieldPrivacyState, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(lead.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(lead.FieldConsentUntil, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)

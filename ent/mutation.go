@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
+	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -44,6 +45,7 @@ const (
 	TypeCampaign       = "Campaign"
 	TypeCampaignMember = "CampaignMember"
 	TypeConsentEntry   = "ConsentEntry"
+	TypeConsentExpiry  = "ConsentExpiry"
 	TypeContact        = "Contact"
 	TypeDeal           = "Deal"
 	TypeLead           = "Lead"
@@ -5527,14 +5529,22 @@ type ConsentEntryMutation struct {
 	typ            string
 	id             *uuid.UUID
 	subject_id     *uuid.UUID
+	seq            *int64
+	addseq         *int64
+	decision       *consententry.Decision
 	purpose        *string
-	action         *consententry.Action
+	bit            *int
+	addbit         *int
 	at             *time.Time
-	method         *string
+	method         *consententry.Method
 	actor          *string
+	recorded_by    *string
+	language       *string
 	notice_version *string
 	notice_hash    *string
+	ground         *string
 	evidence       *string
+	expires_at     *time.Time
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*ConsentEntry, error)
@@ -5681,6 +5691,98 @@ func (m *ConsentEntryMutation) ResetSubjectID() {
 	m.subject_id = nil
 }
 
+// SetSeq sets the "seq" field.
+func (m *ConsentEntryMutation) SetSeq(i int64) {
+	m.seq = &i
+	m.addseq = nil
+}
+
+// Seq returns the value of the "seq" field in the mutation.
+func (m *ConsentEntryMutation) Seq() (r int64, exists bool) {
+	v := m.seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeq returns the old "seq" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeq: %w", err)
+	}
+	return oldValue.Seq, nil
+}
+
+// AddSeq adds i to the "seq" field.
+func (m *ConsentEntryMutation) AddSeq(i int64) {
+	if m.addseq != nil {
+		*m.addseq += i
+	} else {
+		m.addseq = &i
+	}
+}
+
+// AddedSeq returns the value that was added to the "seq" field in this mutation.
+func (m *ConsentEntryMutation) AddedSeq() (r int64, exists bool) {
+	v := m.addseq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeq resets all changes to the "seq" field.
+func (m *ConsentEntryMutation) ResetSeq() {
+	m.seq = nil
+	m.addseq = nil
+}
+
+// SetDecision sets the "decision" field.
+func (m *ConsentEntryMutation) SetDecision(c consententry.Decision) {
+	m.decision = &c
+}
+
+// Decision returns the value of the "decision" field in the mutation.
+func (m *ConsentEntryMutation) Decision() (r consententry.Decision, exists bool) {
+	v := m.decision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecision returns the old "decision" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldDecision(ctx context.Context) (v consententry.Decision, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecision: %w", err)
+	}
+	return oldValue.Decision, nil
+}
+
+// ResetDecision resets all changes to the "decision" field.
+func (m *ConsentEntryMutation) ResetDecision() {
+	m.decision = nil
+}
+
 // SetPurpose sets the "purpose" field.
 func (m *ConsentEntryMutation) SetPurpose(s string) {
 	m.purpose = &s
@@ -5717,40 +5819,60 @@ func (m *ConsentEntryMutation) ResetPurpose() {
 	m.purpose = nil
 }
 
-// SetAction sets the "action" field.
-func (m *ConsentEntryMutation) SetAction(c consententry.Action) {
-	m.action = &c
+// SetBit sets the "bit" field.
+func (m *ConsentEntryMutation) SetBit(i int) {
+	m.bit = &i
+	m.addbit = nil
 }
 
-// Action returns the value of the "action" field in the mutation.
-func (m *ConsentEntryMutation) Action() (r consententry.Action, exists bool) {
-	v := m.action
+// Bit returns the value of the "bit" field in the mutation.
+func (m *ConsentEntryMutation) Bit() (r int, exists bool) {
+	v := m.bit
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldAction returns the old "action" field's value of the ConsentEntry entity.
+// OldBit returns the old "bit" field's value of the ConsentEntry entity.
 // If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentEntryMutation) OldAction(ctx context.Context) (v consententry.Action, err error) {
+func (m *ConsentEntryMutation) OldBit(ctx context.Context) (v int, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAction is only allowed on UpdateOne operations")
+		return v, errors.New("OldBit is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAction requires an ID field in the mutation")
+		return v, errors.New("OldBit requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAction: %w", err)
+		return v, fmt.Errorf("querying old value for OldBit: %w", err)
 	}
-	return oldValue.Action, nil
+	return oldValue.Bit, nil
 }
 
-// ResetAction resets all changes to the "action" field.
-func (m *ConsentEntryMutation) ResetAction() {
-	m.action = nil
+// AddBit adds i to the "bit" field.
+func (m *ConsentEntryMutation) AddBit(i int) {
+	if m.addbit != nil {
+		*m.addbit += i
+	} else {
+		m.addbit = &i
+	}
+}
+
+// AddedBit returns the value that was added to the "bit" field in this mutation.
+func (m *ConsentEntryMutation) AddedBit() (r int, exists bool) {
+	v := m.addbit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBit resets all changes to the "bit" field.
+func (m *ConsentEntryMutation) ResetBit() {
+	m.bit = nil
+	m.addbit = nil
 }
 
 // SetAt sets the "at" field.
@@ -5790,12 +5912,12 @@ func (m *ConsentEntryMutation) ResetAt() {
 }
 
 // SetMethod sets the "method" field.
-func (m *ConsentEntryMutation) SetMethod(s string) {
-	m.method = &s
+func (m *ConsentEntryMutation) SetMethod(c consententry.Method) {
+	m.method = &c
 }
 
 // Method returns the value of the "method" field in the mutation.
-func (m *ConsentEntryMutation) Method() (r string, exists bool) {
+func (m *ConsentEntryMutation) Method() (r consententry.Method, exists bool) {
 	v := m.method
 	if v == nil {
 		return
@@ -5806,7 +5928,7 @@ func (m *ConsentEntryMutation) Method() (r string, exists bool) {
 // OldMethod returns the old "method" field's value of the ConsentEntry entity.
 // If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentEntryMutation) OldMethod(ctx context.Context) (v string, err error) {
+func (m *ConsentEntryMutation) OldMethod(ctx context.Context) (v consententry.Method, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldMethod is only allowed on UpdateOne operations")
 	}
@@ -5859,6 +5981,78 @@ func (m *ConsentEntryMutation) OldActor(ctx context.Context) (v string, err erro
 // ResetActor resets all changes to the "actor" field.
 func (m *ConsentEntryMutation) ResetActor() {
 	m.actor = nil
+}
+
+// SetRecordedBy sets the "recorded_by" field.
+func (m *ConsentEntryMutation) SetRecordedBy(s string) {
+	m.recorded_by = &s
+}
+
+// RecordedBy returns the value of the "recorded_by" field in the mutation.
+func (m *ConsentEntryMutation) RecordedBy() (r string, exists bool) {
+	v := m.recorded_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecordedBy returns the old "recorded_by" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldRecordedBy(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecordedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecordedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecordedBy: %w", err)
+	}
+	return oldValue.RecordedBy, nil
+}
+
+// ResetRecordedBy resets all changes to the "recorded_by" field.
+func (m *ConsentEntryMutation) ResetRecordedBy() {
+	m.recorded_by = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *ConsentEntryMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *ConsentEntryMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *ConsentEntryMutation) ResetLanguage() {
+	m.language = nil
 }
 
 // SetNoticeVersion sets the "notice_version" field.
@@ -5933,6 +6127,42 @@ func (m *ConsentEntryMutation) ResetNoticeHash() {
 	m.notice_hash = nil
 }
 
+// SetGround sets the "ground" field.
+func (m *ConsentEntryMutation) SetGround(s string) {
+	m.ground = &s
+}
+
+// Ground returns the value of the "ground" field in the mutation.
+func (m *ConsentEntryMutation) Ground() (r string, exists bool) {
+	v := m.ground
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldGround returns the old "ground" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldGround(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldGround is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldGround requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldGround: %w", err)
+	}
+	return oldValue.Ground, nil
+}
+
+// ResetGround resets all changes to the "ground" field.
+func (m *ConsentEntryMutation) ResetGround() {
+	m.ground = nil
+}
+
 // SetEvidence sets the "evidence" field.
 func (m *ConsentEntryMutation) SetEvidence(s string) {
 	m.evidence = &s
@@ -5950,7 +6180,7 @@ func (m *ConsentEntryMutation) Evidence() (r string, exists bool) {
 // OldEvidence returns the old "evidence" field's value of the ConsentEntry entity.
 // If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentEntryMutation) OldEvidence(ctx context.Context) (v *string, err error) {
+func (m *ConsentEntryMutation) OldEvidence(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldEvidence is only allowed on UpdateOne operations")
 	}
@@ -5964,22 +6194,58 @@ func (m *ConsentEntryMutation) OldEvidence(ctx context.Context) (v *string, err 
 	return oldValue.Evidence, nil
 }
 
-// ClearEvidence clears the value of the "evidence" field.
-func (m *ConsentEntryMutation) ClearEvidence() {
-	m.evidence = nil
-	m.clearedFields[consententry.FieldEvidence] = struct{}{}
-}
-
-// EvidenceCleared returns if the "evidence" field was cleared in this mutation.
-func (m *ConsentEntryMutation) EvidenceCleared() bool {
-	_, ok := m.clearedFields[consententry.FieldEvidence]
-	return ok
-}
-
 // ResetEvidence resets all changes to the "evidence" field.
 func (m *ConsentEntryMutation) ResetEvidence() {
 	m.evidence = nil
-	delete(m.clearedFields, consententry.FieldEvidence)
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *ConsentEntryMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *ConsentEntryMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the ConsentEntry entity.
+// If the ConsentEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentEntryMutation) OldExpiresAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (m *ConsentEntryMutation) ClearExpiresAt() {
+	m.expires_at = nil
+	m.clearedFields[consententry.FieldExpiresAt] = struct{}{}
+}
+
+// ExpiresAtCleared returns if the "expires_at" field was cleared in this mutation.
+func (m *ConsentEntryMutation) ExpiresAtCleared() bool {
+	_, ok := m.clearedFields[consententry.FieldExpiresAt]
+	return ok
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *ConsentEntryMutation) ResetExpiresAt() {
+	m.expires_at = nil
+	delete(m.clearedFields, consententry.FieldExpiresAt)
 }
 
 // Where appends a list predicates to the ConsentEntryMutation builder.
@@ -6016,15 +6282,21 @@ func (m *ConsentEntryMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ConsentEntryMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 15)
 	if m.subject_id != nil {
 		fields = append(fields, consententry.FieldSubjectID)
+	}
+	if m.seq != nil {
+		fields = append(fields, consententry.FieldSeq)
+	}
+	if m.decision != nil {
+		fields = append(fields, consententry.FieldDecision)
 	}
 	if m.purpose != nil {
 		fields = append(fields, consententry.FieldPurpose)
 	}
-	if m.action != nil {
-		fields = append(fields, consententry.FieldAction)
+	if m.bit != nil {
+		fields = append(fields, consententry.FieldBit)
 	}
 	if m.at != nil {
 		fields = append(fields, consententry.FieldAt)
@@ -6035,14 +6307,26 @@ func (m *ConsentEntryMutation) Fields() []string {
 	if m.actor != nil {
 		fields = append(fields, consententry.FieldActor)
 	}
+	if m.recorded_by != nil {
+		fields = append(fields, consententry.FieldRecordedBy)
+	}
+	if m.language != nil {
+		fields = append(fields, consententry.FieldLanguage)
+	}
 	if m.notice_version != nil {
 		fields = append(fields, consententry.FieldNoticeVersion)
 	}
 	if m.notice_hash != nil {
 		fields = append(fields, consententry.FieldNoticeHash)
 	}
+	if m.ground != nil {
+		fields = append(fields, consententry.FieldGround)
+	}
 	if m.evidence != nil {
 		fields = append(fields, consententry.FieldEvidence)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, consententry.FieldExpiresAt)
 	}
 	return fields
 }
@@ -6054,22 +6338,34 @@ func (m *ConsentEntryMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case consententry.FieldSubjectID:
 		return m.SubjectID()
+	case consententry.FieldSeq:
+		return m.Seq()
+	case consententry.FieldDecision:
+		return m.Decision()
 	case consententry.FieldPurpose:
 		return m.Purpose()
-	case consententry.FieldAction:
-		return m.Action()
+	case consententry.FieldBit:
+		return m.Bit()
 	case consententry.FieldAt:
 		return m.At()
 	case consententry.FieldMethod:
 		return m.Method()
 	case consententry.FieldActor:
 		return m.Actor()
+	case consententry.FieldRecordedBy:
+		return m.RecordedBy()
+	case consententry.FieldLanguage:
+		return m.Language()
 	case consententry.FieldNoticeVersion:
 		return m.NoticeVersion()
 	case consententry.FieldNoticeHash:
 		return m.NoticeHash()
+	case consententry.FieldGround:
+		return m.Ground()
 	case consententry.FieldEvidence:
 		return m.Evidence()
+	case consententry.FieldExpiresAt:
+		return m.ExpiresAt()
 	}
 	return nil, false
 }
@@ -6081,22 +6377,34 @@ func (m *ConsentEntryMutation) OldField(ctx context.Context, name string) (ent.V
 	switch name {
 	case consententry.FieldSubjectID:
 		return m.OldSubjectID(ctx)
+	case consententry.FieldSeq:
+		return m.OldSeq(ctx)
+	case consententry.FieldDecision:
+		return m.OldDecision(ctx)
 	case consententry.FieldPurpose:
 		return m.OldPurpose(ctx)
-	case consententry.FieldAction:
-		return m.OldAction(ctx)
+	case consententry.FieldBit:
+		return m.OldBit(ctx)
 	case consententry.FieldAt:
 		return m.OldAt(ctx)
 	case consententry.FieldMethod:
 		return m.OldMethod(ctx)
 	case consententry.FieldActor:
 		return m.OldActor(ctx)
+	case consententry.FieldRecordedBy:
+		return m.OldRecordedBy(ctx)
+	case consententry.FieldLanguage:
+		return m.OldLanguage(ctx)
 	case consententry.FieldNoticeVersion:
 		return m.OldNoticeVersion(ctx)
 	case consententry.FieldNoticeHash:
 		return m.OldNoticeHash(ctx)
+	case consententry.FieldGround:
+		return m.OldGround(ctx)
 	case consententry.FieldEvidence:
 		return m.OldEvidence(ctx)
+	case consententry.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown ConsentEntry field %s", name)
 }
@@ -6113,6 +6421,20 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSubjectID(v)
 		return nil
+	case consententry.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeq(v)
+		return nil
+	case consententry.FieldDecision:
+		v, ok := value.(consententry.Decision)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecision(v)
+		return nil
 	case consententry.FieldPurpose:
 		v, ok := value.(string)
 		if !ok {
@@ -6120,12 +6442,12 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPurpose(v)
 		return nil
-	case consententry.FieldAction:
-		v, ok := value.(consententry.Action)
+	case consententry.FieldBit:
+		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetAction(v)
+		m.SetBit(v)
 		return nil
 	case consententry.FieldAt:
 		v, ok := value.(time.Time)
@@ -6135,7 +6457,7 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 		m.SetAt(v)
 		return nil
 	case consententry.FieldMethod:
-		v, ok := value.(string)
+		v, ok := value.(consententry.Method)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -6147,6 +6469,20 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetActor(v)
+		return nil
+	case consententry.FieldRecordedBy:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecordedBy(v)
+		return nil
+	case consententry.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
 		return nil
 	case consententry.FieldNoticeVersion:
 		v, ok := value.(string)
@@ -6162,12 +6498,26 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNoticeHash(v)
 		return nil
+	case consententry.FieldGround:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetGround(v)
+		return nil
 	case consententry.FieldEvidence:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetEvidence(v)
+		return nil
+	case consententry.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown ConsentEntry field %s", name)
@@ -6176,13 +6526,26 @@ func (m *ConsentEntryMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *ConsentEntryMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addseq != nil {
+		fields = append(fields, consententry.FieldSeq)
+	}
+	if m.addbit != nil {
+		fields = append(fields, consententry.FieldBit)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *ConsentEntryMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case consententry.FieldSeq:
+		return m.AddedSeq()
+	case consententry.FieldBit:
+		return m.AddedBit()
+	}
 	return nil, false
 }
 
@@ -6191,6 +6554,20 @@ func (m *ConsentEntryMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *ConsentEntryMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case consententry.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeq(v)
+		return nil
+	case consententry.FieldBit:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBit(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ConsentEntry numeric field %s", name)
 }
@@ -6199,8 +6576,8 @@ func (m *ConsentEntryMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *ConsentEntryMutation) ClearedFields() []string {
 	var fields []string
-	if m.FieldCleared(consententry.FieldEvidence) {
-		fields = append(fields, consententry.FieldEvidence)
+	if m.FieldCleared(consententry.FieldExpiresAt) {
+		fields = append(fields, consententry.FieldExpiresAt)
 	}
 	return fields
 }
@@ -6216,8 +6593,8 @@ func (m *ConsentEntryMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *ConsentEntryMutation) ClearField(name string) error {
 	switch name {
-	case consententry.FieldEvidence:
-		m.ClearEvidence()
+	case consententry.FieldExpiresAt:
+		m.ClearExpiresAt()
 		return nil
 	}
 	return fmt.Errorf("unknown ConsentEntry nullable field %s", name)
@@ -6230,11 +6607,17 @@ func (m *ConsentEntryMutation) ResetField(name string) error {
 	case consententry.FieldSubjectID:
 		m.ResetSubjectID()
 		return nil
+	case consententry.FieldSeq:
+		m.ResetSeq()
+		return nil
+	case consententry.FieldDecision:
+		m.ResetDecision()
+		return nil
 	case consententry.FieldPurpose:
 		m.ResetPurpose()
 		return nil
-	case consententry.FieldAction:
-		m.ResetAction()
+	case consententry.FieldBit:
+		m.ResetBit()
 		return nil
 	case consententry.FieldAt:
 		m.ResetAt()
@@ -6245,14 +6628,26 @@ func (m *ConsentEntryMutation) ResetField(name string) error {
 	case consententry.FieldActor:
 		m.ResetActor()
 		return nil
+	case consententry.FieldRecordedBy:
+		m.ResetRecordedBy()
+		return nil
+	case consententry.FieldLanguage:
+		m.ResetLanguage()
+		return nil
 	case consententry.FieldNoticeVersion:
 		m.ResetNoticeVersion()
 		return nil
 	case consententry.FieldNoticeHash:
 		m.ResetNoticeHash()
 		return nil
+	case consententry.FieldGround:
+		m.ResetGround()
+		return nil
 	case consententry.FieldEvidence:
 		m.ResetEvidence()
+		return nil
+	case consententry.FieldExpiresAt:
+		m.ResetExpiresAt()
 		return nil
 	}
 	return fmt.Errorf("unknown ConsentEntry field %s", name)
@@ -6306,6 +6701,515 @@ func (m *ConsentEntryMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ConsentEntry edge %s", name)
 }
 
+// ConsentExpiryMutation represents an operation that mutates the ConsentExpiry nodes in the graph.
+type ConsentExpiryMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	subject_id    *uuid.UUID
+	mask          *int64
+	addmask       *int64
+	until         *int64
+	adduntil      *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*ConsentExpiry, error)
+	predicates    []predicate.ConsentExpiry
+}
+
+var _ ent.Mutation = (*ConsentExpiryMutation)(nil)
+
+// consentexpiryOption allows management of the mutation configuration using functional options.
+type consentexpiryOption func(*ConsentExpiryMutation)
+
+// newConsentExpiryMutation creates new mutation for the ConsentExpiry entity.
+func newConsentExpiryMutation(c config, op Op, opts ...consentexpiryOption) *ConsentExpiryMutation {
+	m := &ConsentExpiryMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeConsentExpiry,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withConsentExpiryID sets the ID field of the mutation.
+func withConsentExpiryID(id uuid.UUID) consentexpiryOption {
+	return func(m *ConsentExpiryMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ConsentExpiry
+		)
+		m.oldValue = func(ctx context.Context) (*ConsentExpiry, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ConsentExpiry.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withConsentExpiry sets the old ConsentExpiry of the mutation.
+func withConsentExpiry(node *ConsentExpiry) consentexpiryOption {
+	return func(m *ConsentExpiryMutation) {
+		m.oldValue = func(context.Context) (*ConsentExpiry, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ConsentExpiryMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ConsentExpiryMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ConsentExpiry entities.
+func (m *ConsentExpiryMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ConsentExpiryMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ConsentExpiryMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ConsentExpiry.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetSubjectID sets the "subject_id" field.
+func (m *ConsentExpiryMutation) SetSubjectID(u uuid.UUID) {
+	m.subject_id = &u
+}
+
+// SubjectID returns the value of the "subject_id" field in the mutation.
+func (m *ConsentExpiryMutation) SubjectID() (r uuid.UUID, exists bool) {
+	v := m.subject_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubjectID returns the old "subject_id" field's value of the ConsentExpiry entity.
+// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentExpiryMutation) OldSubjectID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubjectID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubjectID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubjectID: %w", err)
+	}
+	return oldValue.SubjectID, nil
+}
+
+// ResetSubjectID resets all changes to the "subject_id" field.
+func (m *ConsentExpiryMutation) ResetSubjectID() {
+	m.subject_id = nil
+}
+
+// SetMask sets the "mask" field.
+func (m *ConsentExpiryMutation) SetMask(i int64) {
+	m.mask = &i
+	m.addmask = nil
+}
+
+// Mask returns the value of the "mask" field in the mutation.
+func (m *ConsentExpiryMutation) Mask() (r int64, exists bool) {
+	v := m.mask
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMask returns the old "mask" field's value of the ConsentExpiry entity.
+// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentExpiryMutation) OldMask(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMask is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMask requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMask: %w", err)
+	}
+	return oldValue.Mask, nil
+}
+
+// AddMask adds i to the "mask" field.
+func (m *ConsentExpiryMutation) AddMask(i int64) {
+	if m.addmask != nil {
+		*m.addmask += i
+	} else {
+		m.addmask = &i
+	}
+}
+
+// AddedMask returns the value that was added to the "mask" field in this mutation.
+func (m *ConsentExpiryMutation) AddedMask() (r int64, exists bool) {
+	v := m.addmask
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMask resets all changes to the "mask" field.
+func (m *ConsentExpiryMutation) ResetMask() {
+	m.mask = nil
+	m.addmask = nil
+}
+
+// SetUntil sets the "until" field.
+func (m *ConsentExpiryMutation) SetUntil(i int64) {
+	m.until = &i
+	m.adduntil = nil
+}
+
+// Until returns the value of the "until" field in the mutation.
+func (m *ConsentExpiryMutation) Until() (r int64, exists bool) {
+	v := m.until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUntil returns the old "until" field's value of the ConsentExpiry entity.
+// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentExpiryMutation) OldUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUntil: %w", err)
+	}
+	return oldValue.Until, nil
+}
+
+// AddUntil adds i to the "until" field.
+func (m *ConsentExpiryMutation) AddUntil(i int64) {
+	if m.adduntil != nil {
+		*m.adduntil += i
+	} else {
+		m.adduntil = &i
+	}
+}
+
+// AddedUntil returns the value that was added to the "until" field in this mutation.
+func (m *ConsentExpiryMutation) AddedUntil() (r int64, exists bool) {
+	v := m.adduntil
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUntil resets all changes to the "until" field.
+func (m *ConsentExpiryMutation) ResetUntil() {
+	m.until = nil
+	m.adduntil = nil
+}
+
+// Where appends a list predicates to the ConsentExpiryMutation builder.
+func (m *ConsentExpiryMutation) Where(ps ...predicate.ConsentExpiry) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ConsentExpiryMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ConsentExpiryMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ConsentExpiry, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ConsentExpiryMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ConsentExpiryMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ConsentExpiry).
+func (m *ConsentExpiryMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ConsentExpiryMutation) Fields() []string {
+	fields := make([]string, 0, 3)
+	if m.subject_id != nil {
+		fields = append(fields, consentexpiry.FieldSubjectID)
+	}
+	if m.mask != nil {
+		fields = append(fields, consentexpiry.FieldMask)
+	}
+	if m.until != nil {
+		fields = append(fields, consentexpiry.FieldUntil)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ConsentExpiryMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case consentexpiry.FieldSubjectID:
+		return m.SubjectID()
+	case consentexpiry.FieldMask:
+		return m.Mask()
+	case consentexpiry.FieldUntil:
+		return m.Until()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ConsentExpiryMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case consentexpiry.FieldSubjectID:
+		return m.OldSubjectID(ctx)
+	case consentexpiry.FieldMask:
+		return m.OldMask(ctx)
+	case consentexpiry.FieldUntil:
+		return m.OldUntil(ctx)
+	}
+	return nil, fmt.Errorf("unknown ConsentExpiry field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConsentExpiryMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case consentexpiry.FieldSubjectID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubjectID(v)
+		return nil
+	case consentexpiry.FieldMask:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMask(v)
+		return nil
+	case consentexpiry.FieldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentExpiry field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ConsentExpiryMutation) AddedFields() []string {
+	var fields []string
+	if m.addmask != nil {
+		fields = append(fields, consentexpiry.FieldMask)
+	}
+	if m.adduntil != nil {
+		fields = append(fields, consentexpiry.FieldUntil)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ConsentExpiryMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case consentexpiry.FieldMask:
+		return m.AddedMask()
+	case consentexpiry.FieldUntil:
+		return m.AddedUntil()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConsentExpiryMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case consentexpiry.FieldMask:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMask(v)
+		return nil
+	case consentexpiry.FieldUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentExpiry numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ConsentExpiryMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ConsentExpiryMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ConsentExpiryMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ConsentExpiry nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ConsentExpiryMutation) ResetField(name string) error {
+	switch name {
+	case consentexpiry.FieldSubjectID:
+		m.ResetSubjectID()
+		return nil
+	case consentexpiry.FieldMask:
+		m.ResetMask()
+		return nil
+	case consentexpiry.FieldUntil:
+		m.ResetUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentExpiry field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ConsentExpiryMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ConsentExpiryMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ConsentExpiryMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ConsentExpiryMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ConsentExpiryMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ConsentExpiryMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ConsentExpiryMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown ConsentExpiry unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ConsentExpiryMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown ConsentExpiry edge %s", name)
+}
+
 // ContactMutation represents an operation that mutates the Contact nodes in the graph.
 type ContactMutation struct {
 	config
@@ -6315,6 +7219,8 @@ type ContactMutation struct {
 	subject_id                 *uuid.UUID
 	privacy_state              *int64
 	addprivacy_state           *int64
+	consent_until              *int64
+	addconsent_until           *int64
 	external_id                *string
 	external_id_instance       *int64
 	addexternal_id_instance    *int64
@@ -6559,6 +7465,62 @@ func (m *ContactMutation) AddedPrivacyState() (r int64, exists bool) {
 func (m *ContactMutation) ResetPrivacyState() {
 	m.privacy_state = nil
 	m.addprivacy_state = nil
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (m *ContactMutation) SetConsentUntil(i int64) {
+	m.consent_until = &i
+	m.addconsent_until = nil
+}
+
+// ConsentUntil returns the value of the "consent_until" field in the mutation.
+func (m *ContactMutation) ConsentUntil() (r int64, exists bool) {
+	v := m.consent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentUntil returns the old "consent_until" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldConsentUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentUntil: %w", err)
+	}
+	return oldValue.ConsentUntil, nil
+}
+
+// AddConsentUntil adds i to the "consent_until" field.
+func (m *ContactMutation) AddConsentUntil(i int64) {
+	if m.addconsent_until != nil {
+		*m.addconsent_until += i
+	} else {
+		m.addconsent_until = &i
+	}
+}
+
+// AddedConsentUntil returns the value that was added to the "consent_until" field in this mutation.
+func (m *ContactMutation) AddedConsentUntil() (r int64, exists bool) {
+	v := m.addconsent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetConsentUntil resets all changes to the "consent_until" field.
+func (m *ContactMutation) ResetConsentUntil() {
+	m.consent_until = nil
+	m.addconsent_until = nil
 }
 
 // SetExternalID sets the "external_id" field.
@@ -8482,12 +9444,15 @@ func (m *ContactMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactMutation) Fields() []string {
-	fields := make([]string, 0, 36)
+	fields := make([]string, 0, 37)
 	if m.subject_id != nil {
 		fields = append(fields, contact.FieldSubjectID)
 	}
 	if m.privacy_state != nil {
 		fields = append(fields, contact.FieldPrivacyState)
+	}
+	if m.consent_until != nil {
+		fields = append(fields, contact.FieldConsentUntil)
 	}
 	if m.external_id != nil {
 		fields = append(fields, contact.FieldExternalID)
@@ -8603,6 +9568,8 @@ func (m *ContactMutation) Field(name string) (ent.Value, bool) {
 		return m.SubjectID()
 	case contact.FieldPrivacyState:
 		return m.PrivacyState()
+	case contact.FieldConsentUntil:
+		return m.ConsentUntil()
 	case contact.FieldExternalID:
 		return m.ExternalID()
 	case contact.FieldExternalIDInstance:
@@ -8684,6 +9651,8 @@ func (m *ContactMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldSubjectID(ctx)
 	case contact.FieldPrivacyState:
 		return m.OldPrivacyState(ctx)
+	case contact.FieldConsentUntil:
+		return m.OldConsentUntil(ctx)
 	case contact.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case contact.FieldExternalIDInstance:
@@ -8774,6 +9743,13 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPrivacyState(v)
+		return nil
+	case contact.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentUntil(v)
 		return nil
 	case contact.FieldExternalID:
 		v, ok := value.(string)
@@ -9024,6 +10000,9 @@ func (m *ContactMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, contact.FieldPrivacyState)
 	}
+	if m.addconsent_until != nil {
+		fields = append(fields, contact.FieldConsentUntil)
+	}
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, contact.FieldExternalIDInstance)
 	}
@@ -9058,6 +10037,8 @@ func (m *ContactMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case contact.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case contact.FieldConsentUntil:
+		return m.AddedConsentUntil()
 	case contact.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
 	case contact.FieldLastNameIndex:
@@ -9089,6 +10070,13 @@ func (m *ContactMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case contact.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddConsentUntil(v)
 		return nil
 	case contact.FieldExternalIDInstance:
 		v, ok := value.(int64)
@@ -9373,6 +10361,9 @@ func (m *ContactMutation) ResetField(name string) error {
 		return nil
 	case contact.FieldPrivacyState:
 		m.ResetPrivacyState()
+		return nil
+	case contact.FieldConsentUntil:
+		m.ResetConsentUntil()
 		return nil
 	case contact.FieldExternalID:
 		m.ResetExternalID()
@@ -11394,6 +12385,8 @@ type LeadMutation struct {
 	subject_id               *uuid.UUID
 	privacy_state            *int64
 	addprivacy_state         *int64
+	consent_until            *int64
+	addconsent_until         *int64
 	external_id              *string
 	external_id_instance     *int64
 	addexternal_id_instance  *int64
@@ -11623,6 +12616,62 @@ func (m *LeadMutation) AddedPrivacyState() (r int64, exists bool) {
 func (m *LeadMutation) ResetPrivacyState() {
 	m.privacy_state = nil
 	m.addprivacy_state = nil
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (m *LeadMutation) SetConsentUntil(i int64) {
+	m.consent_until = &i
+	m.addconsent_until = nil
+}
+
+// ConsentUntil returns the value of the "consent_until" field in the mutation.
+func (m *LeadMutation) ConsentUntil() (r int64, exists bool) {
+	v := m.consent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentUntil returns the old "consent_until" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldConsentUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentUntil: %w", err)
+	}
+	return oldValue.ConsentUntil, nil
+}
+
+// AddConsentUntil adds i to the "consent_until" field.
+func (m *LeadMutation) AddConsentUntil(i int64) {
+	if m.addconsent_until != nil {
+		*m.addconsent_until += i
+	} else {
+		m.addconsent_until = &i
+	}
+}
+
+// AddedConsentUntil returns the value that was added to the "consent_until" field in this mutation.
+func (m *LeadMutation) AddedConsentUntil() (r int64, exists bool) {
+	v := m.addconsent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetConsentUntil resets all changes to the "consent_until" field.
+func (m *LeadMutation) ResetConsentUntil() {
+	m.consent_until = nil
+	m.addconsent_until = nil
 }
 
 // SetExternalID sets the "external_id" field.
@@ -12914,12 +13963,15 @@ func (m *LeadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *LeadMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 25)
 	if m.subject_id != nil {
 		fields = append(fields, lead.FieldSubjectID)
 	}
 	if m.privacy_state != nil {
 		fields = append(fields, lead.FieldPrivacyState)
+	}
+	if m.consent_until != nil {
+		fields = append(fields, lead.FieldConsentUntil)
 	}
 	if m.external_id != nil {
 		fields = append(fields, lead.FieldExternalID)
@@ -12999,6 +14051,8 @@ func (m *LeadMutation) Field(name string) (ent.Value, bool) {
 		return m.SubjectID()
 	case lead.FieldPrivacyState:
 		return m.PrivacyState()
+	case lead.FieldConsentUntil:
+		return m.ConsentUntil()
 	case lead.FieldExternalID:
 		return m.ExternalID()
 	case lead.FieldExternalIDInstance:
@@ -13056,6 +14110,8 @@ func (m *LeadMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldSubjectID(ctx)
 	case lead.FieldPrivacyState:
 		return m.OldPrivacyState(ctx)
+	case lead.FieldConsentUntil:
+		return m.OldConsentUntil(ctx)
 	case lead.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case lead.FieldExternalIDInstance:
@@ -13122,6 +14178,13 @@ func (m *LeadMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPrivacyState(v)
+		return nil
+	case lead.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentUntil(v)
 		return nil
 	case lead.FieldExternalID:
 		v, ok := value.(string)
@@ -13288,6 +14351,9 @@ func (m *LeadMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, lead.FieldPrivacyState)
 	}
+	if m.addconsent_until != nil {
+		fields = append(fields, lead.FieldConsentUntil)
+	}
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, lead.FieldExternalIDInstance)
 	}
@@ -13310,6 +14376,8 @@ func (m *LeadMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case lead.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case lead.FieldConsentUntil:
+		return m.AddedConsentUntil()
 	case lead.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
 	case lead.FieldLastNameIndex:
@@ -13333,6 +14401,13 @@ func (m *LeadMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case lead.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddConsentUntil(v)
 		return nil
 	case lead.FieldExternalIDInstance:
 		v, ok := value.(int64)
@@ -13517,6 +14592,9 @@ func (m *LeadMutation) ResetField(name string) error {
 		return nil
 	case lead.FieldPrivacyState:
 		m.ResetPrivacyState()
+		return nil
+	case lead.FieldConsentUntil:
+		m.ResetConsentUntil()
 		return nil
 	case lead.FieldExternalID:
 		m.ResetExternalID()
@@ -19501,6 +20579,8 @@ type UserMutation struct {
 	subject_id              *uuid.UUID
 	privacy_state           *int64
 	addprivacy_state        *int64
+	consent_until           *int64
+	addconsent_until        *int64
 	external_id             *string
 	external_id_instance    *int64
 	addexternal_id_instance *int64
@@ -19725,6 +20805,62 @@ func (m *UserMutation) AddedPrivacyState() (r int64, exists bool) {
 func (m *UserMutation) ResetPrivacyState() {
 	m.privacy_state = nil
 	m.addprivacy_state = nil
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (m *UserMutation) SetConsentUntil(i int64) {
+	m.consent_until = &i
+	m.addconsent_until = nil
+}
+
+// ConsentUntil returns the value of the "consent_until" field in the mutation.
+func (m *UserMutation) ConsentUntil() (r int64, exists bool) {
+	v := m.consent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentUntil returns the old "consent_until" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldConsentUntil(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentUntil: %w", err)
+	}
+	return oldValue.ConsentUntil, nil
+}
+
+// AddConsentUntil adds i to the "consent_until" field.
+func (m *UserMutation) AddConsentUntil(i int64) {
+	if m.addconsent_until != nil {
+		*m.addconsent_until += i
+	} else {
+		m.addconsent_until = &i
+	}
+}
+
+// AddedConsentUntil returns the value that was added to the "consent_until" field in this mutation.
+func (m *UserMutation) AddedConsentUntil() (r int64, exists bool) {
+	v := m.addconsent_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetConsentUntil resets all changes to the "consent_until" field.
+func (m *UserMutation) ResetConsentUntil() {
+	m.consent_until = nil
+	m.addconsent_until = nil
 }
 
 // SetExternalID sets the "external_id" field.
@@ -20702,12 +21838,15 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.subject_id != nil {
 		fields = append(fields, user.FieldSubjectID)
 	}
 	if m.privacy_state != nil {
 		fields = append(fields, user.FieldPrivacyState)
+	}
+	if m.consent_until != nil {
+		fields = append(fields, user.FieldConsentUntil)
 	}
 	if m.external_id != nil {
 		fields = append(fields, user.FieldExternalID)
@@ -20769,6 +21908,8 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.SubjectID()
 	case user.FieldPrivacyState:
 		return m.PrivacyState()
+	case user.FieldConsentUntil:
+		return m.ConsentUntil()
 	case user.FieldExternalID:
 		return m.ExternalID()
 	case user.FieldExternalIDInstance:
@@ -20814,6 +21955,8 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldSubjectID(ctx)
 	case user.FieldPrivacyState:
 		return m.OldPrivacyState(ctx)
+	case user.FieldConsentUntil:
+		return m.OldConsentUntil(ctx)
 	case user.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case user.FieldExternalIDInstance:
@@ -20868,6 +22011,13 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPrivacyState(v)
+		return nil
+	case user.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentUntil(v)
 		return nil
 	case user.FieldExternalID:
 		v, ok := value.(string)
@@ -20992,6 +22142,9 @@ func (m *UserMutation) AddedFields() []string {
 	if m.addprivacy_state != nil {
 		fields = append(fields, user.FieldPrivacyState)
 	}
+	if m.addconsent_until != nil {
+		fields = append(fields, user.FieldConsentUntil)
+	}
 	if m.addexternal_id_instance != nil {
 		fields = append(fields, user.FieldExternalIDInstance)
 	}
@@ -21011,6 +22164,8 @@ func (m *UserMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case user.FieldPrivacyState:
 		return m.AddedPrivacyState()
+	case user.FieldConsentUntil:
+		return m.AddedConsentUntil()
 	case user.FieldExternalIDInstance:
 		return m.AddedExternalIDInstance()
 	case user.FieldNameIndex:
@@ -21032,6 +22187,13 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddPrivacyState(v)
+		return nil
+	case user.FieldConsentUntil:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddConsentUntil(v)
 		return nil
 	case user.FieldExternalIDInstance:
 		v, ok := value.(int64)
@@ -21167,6 +22329,9 @@ func (m *UserMutation) ResetField(name string) error {
 		return nil
 	case user.FieldPrivacyState:
 		m.ResetPrivacyState()
+		return nil
+	case user.FieldConsentUntil:
+		m.ResetConsentUntil()
 		return nil
 	case user.FieldExternalID:
 		m.ResetExternalID()

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
+	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -31,7 +32,7 @@ import (
 const maxBatchValues = 30_000
 
 // Types are the names of all stored types.
-var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeProduct, TypeTask, TypeTeam, TypeTicket, TypeUser}
+var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeConsentExpiry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeProduct, TypeTask, TypeTeam, TypeTicket, TypeUser}
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *AccountQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
@@ -79,6 +80,17 @@ func (q *CampaignMemberQuery) PlanSQL(ctx context.Context, mod func(*sql.Selecto
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *ConsentEntryQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
+	if err := q.prepareQuery(ctx); err != nil {
+		return "", nil, err
+	}
+	s := q.sqlQuery(ctx)
+	mod(s)
+	query, args := s.Query()
+	return query, args, s.Err()
+}
+
+// PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
+func (q *ConsentExpiryQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
 	if err := q.prepareQuery(ctx); err != nil {
 		return "", nil, err
 	}
@@ -200,6 +212,8 @@ func (c *Client) PlanSQL(ctx context.Context, typ string, mod func(*sql.Selector
 		return c.CampaignMember.Query().PlanSQL(ctx, mod)
 	case TypeConsentEntry:
 		return c.ConsentEntry.Query().PlanSQL(ctx, mod)
+	case TypeConsentExpiry:
+		return c.ConsentExpiry.Query().PlanSQL(ctx, mod)
 	case TypeContact:
 		return c.Contact.Query().PlanSQL(ctx, mod)
 	case TypeDeal:
@@ -240,6 +254,9 @@ func (c *Client) NewCreate(typ string, id uuid.UUID) (Mutation, func(context.Con
 		return b.Mutation(), b.Exec, nil
 	case TypeConsentEntry:
 		b := c.ConsentEntry.Create().SetID(id)
+		return b.Mutation(), b.Exec, nil
+	case TypeConsentExpiry:
+		b := c.ConsentExpiry.Create().SetID(id)
 		return b.Mutation(), b.Exec, nil
 	case TypeContact:
 		b := c.Contact.Create().SetID(id)
@@ -291,6 +308,9 @@ func (c *Client) NewUpdate(typ string, id uuid.UUID) (Mutation, func(context.Con
 	case TypeConsentEntry:
 		b := c.ConsentEntry.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
+	case TypeConsentExpiry:
+		b := c.ConsentExpiry.UpdateOneID(id)
+		return b.Mutation(), b.Exec, nil
 	case TypeContact:
 		b := c.Contact.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
@@ -336,6 +356,8 @@ func (c *Client) DeleteByID(ctx context.Context, typ string, id uuid.UUID) error
 		return c.CampaignMember.DeleteOneID(id).Exec(ctx)
 	case TypeConsentEntry:
 		return c.ConsentEntry.DeleteOneID(id).Exec(ctx)
+	case TypeConsentExpiry:
+		return c.ConsentExpiry.DeleteOneID(id).Exec(ctx)
 	case TypeContact:
 		return c.Contact.DeleteOneID(id).Exec(ctx)
 	case TypeDeal:
@@ -422,6 +444,18 @@ func (c *Client) CreateBulk(ctx context.Context, typ string, n int, fill func(i 
 				builders = append(builders, b)
 			}
 			return c.ConsentEntry.CreateBulk(builders...).Exec(ctx)
+		})
+	case TypeConsentExpiry:
+		return inBatches(n, len(consentexpiry.Columns), func(from, to int) error {
+			builders := make([]*ConsentExpiryCreate, 0, to-from)
+			for i := from; i < to; i++ {
+				b := c.ConsentExpiry.Create()
+				if err := fill(i, b.Mutation()); err != nil {
+					return err
+				}
+				builders = append(builders, b)
+			}
+			return c.ConsentExpiry.CreateBulk(builders...).Exec(ctx)
 		})
 	case TypeContact:
 		return inBatches(n, len(contact.Columns), func(from, to int) error {
@@ -628,10 +662,24 @@ func Assign(m Mutation, field string, value any) error {
 			}
 			m.SetID(id)
 			return nil
-		case consententry.FieldAction:
+		case consententry.FieldDecision:
 			if s, ok := value.(string); ok {
-				value = consententry.Action(s)
+				value = consententry.Decision(s)
 			}
+		case consententry.FieldMethod:
+			if s, ok := value.(string); ok {
+				value = consententry.Method(s)
+			}
+		}
+	case *ConsentExpiryMutation:
+		switch field {
+		case consentexpiry.FieldID:
+			id, ok := value.(uuid.UUID)
+			if !ok {
+				return badValue(m, field, value)
+			}
+			m.SetID(id)
+			return nil
 		}
 	case *ContactMutation:
 		switch field {

@@ -23,6 +23,8 @@ type User struct {
 	SubjectID uuid.UUID `json:"subject_id,omitempty"`
 	// PrivacyState holds the value of the "privacy_state" field.
 	PrivacyState int64 `json:"privacy_state,omitempty"`
+	// ConsentUntil holds the value of the "consent_until" field.
+	ConsentUntil int64 `json:"consent_until,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -116,7 +118,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = new(seal.Cell)
 		case user.FieldActive:
 			values[i] = new(sql.NullBool)
-		case user.FieldPrivacyState, user.FieldExternalIDInstance, user.FieldNameIndex, user.FieldEmailIndex:
+		case user.FieldPrivacyState, user.FieldConsentUntil, user.FieldExternalIDInstance, user.FieldNameIndex, user.FieldEmailIndex:
 			values[i] = new(sql.NullInt64)
 		case user.FieldExternalID:
 			values[i] = new(sql.NullString)
@@ -156,6 +158,12 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field privacy_state", values[i])
 			} else if value.Valid {
 				_m.PrivacyState = value.Int64
+			}
+		case user.FieldConsentUntil:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
+			} else if value.Valid {
+				_m.ConsentUntil = value.Int64
 			}
 		case user.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

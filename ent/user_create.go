@@ -43,6 +43,20 @@ func (_c *UserCreate) SetNillablePrivacyState(v *int64) *UserCreate {
 	return _c
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_c *UserCreate) SetConsentUntil(v int64) *UserCreate {
+	_c.mutation.SetConsentUntil(v)
+	return _c
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_c *UserCreate) SetNillableConsentUntil(v *int64) *UserCreate {
+	if v != nil {
+		_c.SetConsentUntil(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *UserCreate) SetExternalID(v string) *UserCreate {
 	_c.mutation.SetExternalID(v)
@@ -375,6 +389,10 @@ func (_c *UserCreate) defaults() error {
 		v := user.DefaultPrivacyState
 		_c.mutation.SetPrivacyState(v)
 	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		v := user.DefaultConsentUntil
+		_c.mutation.SetConsentUntil(v)
+	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		v := user.DefaultExternalIDInstance
 		_c.mutation.SetExternalIDInstance(v)
@@ -407,6 +425,9 @@ func (_c *UserCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrivacyState(); !ok {
 		return &ValidationError{Name: "privacy_state", err: errors.New(`ent: missing required field "User.privacy_state"`)}
+	}
+	if _, ok := _c.mutation.ConsentUntil(); !ok {
+		return &ValidationError{Name: "consent_until", err: errors.New(`ent: missing required field "User.consent_until"`)}
 	}
 	if _, ok := _c.mutation.ExternalIDInstance(); !ok {
 		return &ValidationError{Name: "external_id_instance", err: errors.New(`ent: missing required field "User.external_id_instance"`)}
@@ -459,6 +480,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PrivacyState(); ok {
 		_spec.SetField(user.FieldPrivacyState, field.TypeInt64, value)
 		_node.PrivacyState = value
+	}
+	if value, ok := _c.mutation.ConsentUntil(); ok {
+		_spec.SetField(user.FieldConsentUntil, field.TypeInt64, value)
+		_node.ConsentUntil = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)

@@ -66,6 +66,27 @@ func (_u *UserUpdate) AddPrivacyState(v int64) *UserUpdate {
 	return _u
 }
 
+// SetConsentUntil sets the "consent_until" field.
+func (_u *UserUpdate) SetConsentUntil(v int64) *UserUpdate {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableConsentUntil(v *int64) *UserUpdate {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *UserUpdate) AddConsentUntil(v int64) *UserUpdate {
+	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *UserUpdate) SetExternalID(v string) *UserUpdate {
 	_u.mutation.SetExternalID(v)
@@ -511,6 +532,12 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(user.FieldPrivacyState, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(user.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(user.FieldConsentUntil, field.TypeInt64, value)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)
 	}
@@ -747,6 +774,27 @@ func (_u *UserUpdateOne) SetNillablePrivacyState(v *int64) *UserUpdateOne {
 // AddPrivacyState adds value to the "privacy_state" field.
 func (_u *UserUpdateOne) AddPrivacyState(v int64) *UserUpdateOne {
 	_u.mutation.AddPrivacyState(v)
+	return _u
+}
+
+// SetConsentUntil sets the "consent_until" field.
+func (_u *UserUpdateOne) SetConsentUntil(v int64) *UserUpdateOne {
+	_u.mutation.ResetConsentUntil()
+	_u.mutation.SetConsentUntil(v)
+	return _u
+}
+
+// SetNillableConsentUntil sets the "consent_until" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableConsentUntil(v *int64) *UserUpdateOne {
+	if v != nil {
+		_u.SetConsentUntil(*v)
+	}
+	return _u
+}
+
+// AddConsentUntil adds value to the "consent_until" field.
+func (_u *UserUpdateOne) AddConsentUntil(v int64) *UserUpdateOne {
+	_u.mutation.AddConsentUntil(v)
 	return _u
 }
 
@@ -1224,6 +1272,12 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if value, ok := _u.mutation.AddedPrivacyState(); ok {
 		_spec.AddField(user.FieldPrivacyState, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentUntil(); ok {
+		_spec.SetField(user.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedConsentUntil(); ok {
+		_spec.AddField(user.FieldConsentUntil, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)

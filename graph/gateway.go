@@ -132,10 +132,11 @@ func New(c Config) (*Gateway, error) {
 	if c.Standbys != nil {
 		standbys, everywhere = c.Standbys, c.Standbys
 	}
-	g.ledger = consent.New(c.Schema, c.Store.Dialect)
+	notices := consent.InSchema(c.Schema)
+	g.ledger = consent.New(c.Schema, c.Store.Dialect, notices)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool, Standbys: standbys,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
-		Consents: consents{g}, MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
+		Book: g.ledger.In(c.Store.Client, c.Store.DB), Notices: notices, MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
 	if err != nil {
 		return nil, err
 	}
@@ -319,17 +320,4 @@ func (g *Gateway) recovered(ctx context.Context, v any) error {
 	}
 	g.log.ErrorContext(ctx, "panic", "what", what, "stack", string(debug.Stack()))
 	return errors.New("panic: " + what)
-}
-
-// consents adapts the ledger to what `me` asks.
-type consents struct{ g *Gateway }
-
-// States returns the subject's state of every purpose.
-func (c consents) States(ctx context.Context, subject policy.SubjectID) ([]read.ConsentState, error) {
-	states, err := c.g.ledger.States(ctx, c.g.store.Client, c.g.store.DB, subject)
-	out := make([]read.ConsentState, len(states))
-	for i, s := range states {
-		out[i] = read.ConsentState(s)
-	}
-	return out, err
 }

@@ -412,7 +412,7 @@ func (a *asker) mutation() string {
 		body = api.CreateField(t) + "(input: " + a.input(t, api.CreateInput(t), ir.Create) + ")" + back
 	case 3:
 		body = a.one([]string{"giveConsent", "withdrawConsent"}) + "(input: {purpose: " + a.ir.Purposes[a.rnd.IntN(len(a.ir.Purposes))].Name +
-			fmt.Sprintf(`, subject: %q, method: "telephone"}) { consent { given at purpose } entryId }`, a.one(a.ids))
+			fmt.Sprintf(`, subject: %q, method: TELEPHONE, evidence: "call 7"}) { consent { given at purpose } entryId }`, a.one(a.ids))
 	default:
 		body = api.UpdateField(t) + "(" + id + ", input: " + a.input(t, api.UpdateInput(t), ir.Update) + ")" + back
 	}

@@ -196,12 +196,52 @@ func (r *queryResolver) TicketsAggregate(ctx context.Context, _ map[string]any) 
 	return several[model.TicketAggregate](r.Reads.ResolveList(ctx))
 }
 
+func (r *queryResolver) Consents(ctx context.Context, _ *string, _ any) ([]*model.ConsentState, error) {
+	return several[model.ConsentState](r.Reads.ResolveList(ctx))
+}
+
+func (r *queryResolver) ConsentHistory(ctx context.Context, _ *string, _ *string, _ *int, _ *string) (*model.ConsentHistory, error) {
+	return one[model.ConsentHistory](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) Restriction(ctx context.Context, _ *string) (*model.RestrictionState, error) {
+	return one[model.RestrictionState](r.Reads.Resolve(ctx))
+}
+
+func (r *queryResolver) NoticeText(ctx context.Context, _ string) (*model.NoticeText, error) {
+	return one[model.NoticeText](r.Reads.Resolve(ctx))
+}
+
 func (r *mutationResolver) GiveConsent(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
 	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
 }
 
 func (r *mutationResolver) WithdrawConsent(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
 	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) ObjectTo(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
+	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) WithdrawObjection(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
+	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) OverruleObjection(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
+	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) RestrictProcessing(ctx context.Context, _ map[string]any) (*model.RestrictionPayload, error) {
+	return one[model.RestrictionPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) InformOfLifting(ctx context.Context, _ map[string]any) (*model.RestrictionPayload, error) {
+	return one[model.RestrictionPayload](r.Writes.Resolve(ctx))
+}
+
+func (r *mutationResolver) LiftRestriction(ctx context.Context, _ map[string]any) (*model.RestrictionPayload, error) {
+	return one[model.RestrictionPayload](r.Writes.Resolve(ctx))
 }
 
 func (r *mutationResolver) CreateAccount(ctx context.Context, _ map[string]any) (*model.CreateAccountPayload, error) {

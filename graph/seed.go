@@ -36,7 +36,7 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 	if err != nil {
 		return err
 	}
-	states, err := g.ledger.States(ctx, g.store.Client, g.store.DB, subject)
+	states, err := g.ledger.In(g.store.Client, g.store.DB).States(ctx, subject, g.now())
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,9 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 		}
 		err := g.writes.Within(ctx, func(w write.Writing) error {
 			w.Standing(subject)
-			return g.ledger.Record(w, w.Client, w.Tx, consent.Entry{Subject: subject, Purpose: p, Give: true, At: g.now(), Method: "demo data", Actor: "import"})
+			_, err := g.ledger.Record(w, w.Client, w.Tx, consent.Entry{Subject: subject, Decision: consent.Give, Purpose: p, At: g.now(),
+				Method: consent.Import, Actor: "system", Evidence: "demo data"})
+			return err
 		})
 		if err != nil {
 			return err

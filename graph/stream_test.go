@@ -205,7 +205,7 @@ func TestConsentDecidesAnewForEachEvent(t *testing.T) {
 		ada := w.put(t, "Contact", map[string]any{"firstName": "Ada", "email": "ada@example.com", "region": "EMEA"})
 		id := read.EncodeID("Contact", ada)
 		say := func(what string) {
-			w.ask(t, officer, `mutation($id: ID!) { `+what+`Consent(input: {subject: $id, purpose: MARKETING, method: "telephone"}) { entryId } }`, "id", id).ok(t)
+			w.ask(t, officer, `mutation($id: ID!) { `+what+`Consent(input: {subject: $id, purpose: MARKETING, method: TELEPHONE, evidence: "call 7"}) { entryId } }`, "id", id).ok(t)
 		}
 		f := w.subscribe(t, as("MARKETER"), `subscription @for(purpose: MARKETING) { contactChanged { kind node { email } } }`)
 		named := w.subscribe(t, as("MARKETER"), `subscription($id: ID) @for(purpose: MARKETING) { contactChanged(id: $id) { kind node { email } } }`, "id", id)
@@ -232,7 +232,7 @@ func TestARowHiddenByConsentIsToldToBeGone(t *testing.T) {
 		ada := w.put(t, "Contact", map[string]any{"firstName": "Ada", "region": "EMEA"})
 		id := read.EncodeID("Contact", ada)
 		say := func(what string) {
-			w.ask(t, officer, `mutation($id: ID!) { `+what+`Consent(input: {subject: $id, purpose: PROFILING, method: "telephone"}) { entryId } }`, "id", id).ok(t)
+			w.ask(t, officer, `mutation($id: ID!) { `+what+`Consent(input: {subject: $id, purpose: PROFILING, method: TELEPHONE, evidence: "call 7"}) { entryId } }`, "id", id).ok(t)
 		}
 		f := w.subscribe(t, as("SUPPORT_AGENT"), `subscription @for(purpose: SUPPORT) { ticketChanged { kind } }`)
 		w.put(t, "Ticket", map[string]any{"title": "Hidden", "contact": ada})

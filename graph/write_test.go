@@ -102,25 +102,27 @@ func TestConsentByStaff(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		row := w.put(t, "Contact", ada)
 		id := read.EncodeID("Contact", row)
-		const give = `mutation($id: ID, $m: String, $p: Purpose!) @for(purpose: SUPPORT) { giveConsent(input: {purpose: $p, subject: $id, method: $m}) { entryId consent { purpose given at } } }`
+		const give = `mutation($id: ID, $m: ConsentMethod, $p: Purpose!, $e: String = "call 7") @for(purpose: SUPPORT) { giveConsent(input: {purpose: $p, subject: $id, method: $m, evidence: $e}) { entryId consent { purpose given at } } }`
 		agent := as("SUPPORT_AGENT")
 		for name, c := range map[string]struct {
 			who  policy.Principal
 			vars []any
 			code string
 		}{
-			"whose?":                {agent, []any{"p", "MARKETING", "m", "telephone"}, read.CodeBadInput},
+			"whose?":                {agent, []any{"p", "MARKETING", "m", "TELEPHONE"}, read.CodeBadInput},
 			"how?":                  {agent, []any{"p", "MARKETING", "id", id}, read.CodeBadInput},
-			"not by consent":        {agent, []any{"p", "SUPPORT", "id", id, "m", "telephone"}, read.CodeBadInput},
-			"nobody":                {agent, []any{"p", "MARKETING", "id", read.EncodeID("Contact", uuid.New()), "m", "telephone"}, read.CodeNotFound},
+			"the method of another": {agent, []any{"p", "MARKETING", "id", id, "m", "GPC"}, read.CodeBadInput},
+			"nothing proves it":     {agent, []any{"p", "MARKETING", "id", id, "m", "TELEPHONE", "e", " "}, read.CodeBadInput},
+			"not by consent":        {agent, []any{"p", "SUPPORT", "id", id, "m", "TELEPHONE"}, read.CodeBadInput},
+			"nobody":                {agent, []any{"p", "MARKETING", "id", read.EncodeID("Contact", uuid.New()), "m", "TELEPHONE"}, read.CodeNotFound},
 			"somebody else's":       {policy.Principal{ID: "eve", Role: "SUPPORT_AGENT", Subject: uuid.New()}, []any{"p", "MARKETING", "id", id}, read.CodeNotFound},
-			"not one of their jobs": {as("SALES_MANAGER"), []any{"p", "MARKETING", "id", id, "m", "telephone"}, read.CodeForbidden},
+			"not one of their jobs": {as("SALES_MANAGER"), []any{"p", "MARKETING", "id", id, "m", "TELEPHONE"}, read.CodeForbidden},
 		} {
 			if r := w.ask(t, c.who, give, c.vars...); r.code() != c.code {
 				t.Errorf("%s: %s", name, r.raw)
 			}
 		}
-		r := w.ask(t, agent, give, "p", "MARKETING", "id", id, "m", "telephone").ok(t)
+		r := w.ask(t, agent, give, "p", "MARKETING", "id", id, "m", "TELEPHONE").ok(t)
 		if r.at("giveConsent.consent.given") != true || r.at("giveConsent.consent.at") != today.Format("2006-01-02T15:04:05Z") {
 			t.Error(r.raw)
 		}
@@ -131,7 +133,7 @@ func TestConsentByStaff(t *testing.T) {
 			}
 		}
 		var n int
-		if err := w.store.DB.QueryRow(`SELECT COUNT(*) FROM consent_entries WHERE action = 'GIVE' AND method = 'telephone' AND actor = 'SUPPORT_AGENT'`).Scan(&n); err != nil || n != 1 {
+		if err := w.store.DB.QueryRow(`SELECT COUNT(*) FROM consent_entries WHERE decision = 'GIVE' AND method = 'TELEPHONE' AND evidence = 'call 7' AND actor = 'SUPPORT_AGENT'`).Scan(&n); err != nil || n != 1 {
 			t.Error(n, err)
 		}
 	})

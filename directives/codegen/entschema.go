@@ -42,7 +42,8 @@ func entSchema(t *ir.Type) (File, error) {
 	if t.Subject {
 		fields = append(fields,
 			`field.UUID("subject_id", uuid.UUID{})`,
-			`field.Int64("privacy_state").Default(0)`)
+			`field.Int64("privacy_state").Default(0)`,
+			`field.Int64("consent_until").Default(guard.Never)`)
 		indexes = append(indexes, `index.Fields("subject_id")`)
 	}
 	if t.HasSealed() && !t.Subject {

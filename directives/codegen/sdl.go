@@ -474,52 +474,6 @@ func (w *sdl) me() {
 	w.line("")
 }
 
-func (w *sdl) consent() {
-	if w.schema.Enum(purposeEnum) == nil {
-		return
-	}
-	w.line(`"Where a person stands towards one purpose."
-type ConsentState {
-  purpose: Purpose!
-  "The lawful basis (GDPR Art. 6(1))."
-  basis: String!
-  "What the person is told."
-  notice: String!
-  "Consent was given and not withdrawn."
-  given: Boolean!
-  "The person objected (GDPR Art. 21)."
-  objected: Boolean!
-  "Since when."
-  at: DateTime
-}
-
-input GiveConsentInput {
-  purpose: Purpose!
-  "Whose consent is recorded. Left out, the viewer's own."
-  subject: ID
-  "How it was expressed: a form, a call, a letter."
-  method: String
-  "What proves it, for example the number of a signed form."
-  evidence: String
-  "The version of the notice the person was shown."
-  noticeVersion: String
-}
-
-input WithdrawConsentInput {
-  purpose: Purpose!
-  "Who withdraws. Left out, the viewer."
-  subject: ID
-  method: String
-}
-
-type ConsentPayload {
-  consent: ConsentState!
-  "The line of the ledger that records it."
-  entryId: ID!
-}
-`)
-}
-
 func (w *sdl) query() {
 	w.line("type Query {")
 	w.line("  \"Who is asking, and the records that are about them.\"")
@@ -537,6 +491,9 @@ func (w *sdl) query() {
 		w.line(`  "Counts, sums, means and extremes of groups of them. Groups of a few people are left out."`)
 		w.line("  %s(where: %s): [%s!]!", api.AggregateField(t), api.Where(t), api.Aggregate(t))
 	}
+	if w.schema.Enum(purposeEnum) != nil {
+		w.consentQueries()
+	}
 	w.operations(w.schema.Queries)
 	w.line("}")
 	w.line("")
@@ -550,10 +507,7 @@ func (w *sdl) mutation() {
 	}
 	w.line("type Mutation {")
 	if consent {
-		w.line("  \"Records consent (GDPR Art. 7(1)).\"")
-		w.line("  giveConsent(input: GiveConsentInput!): ConsentPayload!")
-		w.line("  \"Withdraws consent (GDPR Art. 7(3)). No read that starts later is answered on it.\"")
-		w.line("  withdrawConsent(input: WithdrawConsentInput!): ConsentPayload!")
+		w.consentMutations()
 	}
 	for _, t := range s.Entities() {
 		w.line("  %s(input: %s!): %s!", api.CreateField(t), api.CreateInput(t), api.CreatePayload(t))

@@ -62,21 +62,24 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 var objectName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 // reservedTypes are API types that exist in every schema.
-var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "GiveConsentInput", "WithdrawConsentInput", "ConsentPayload",
+var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "ConsentEntry", "ConsentHistory", "ConsentDecision",
+	"ConsentMethod", "NoticeText", "RestrictionState", "RestrictionGround", "GiveConsentInput", "WithdrawConsentInput", "ObjectToInput",
+	"WithdrawObjectionInput", "OverruleObjectionInput", "RestrictProcessingInput", "InformOfLiftingInput", "LiftRestrictionInput",
+	"ConsentPayload", "RestrictionPayload",
 	"OrderDirection", "IDFilter", "StringFilter", "StringExactFilter", "IntFilter", "FloatFilter", "BooleanFilter", "DecimalFilter",
 	"DateFilter", "DateTimeFilter", "CalendarUnit", "SearchConnection", "SearchEdge", "SearchResult", "SearchType", "ChangeKind", "ConsentChange", "Consent"}
 
 // reservedOperations are root fields that exist in every schema.
 var reservedOperations = map[string][]string{
-	"Query":    {"node", "nodes", "me", "search"},
-	"Mutation": {"giveConsent", "withdrawConsent"},
+	"Query":    {"node", "nodes", "me", "search", "consents", "consentHistory", "restriction", "noticeText"},
+	"Mutation": {"giveConsent", "withdrawConsent", "objectTo", "withdrawObjection", "overruleObjection", "restrictProcessing", "informOfLifting", "liftRestriction"},
 }
 
 // reservedModels would not compile as an Ent model: names of Ent's generated package, of its sub-packages, of packages
 // Go treats specially, and of models Cloakroom keeps itself. Compared in lower case, since Ent names packages so.
 var reservedModels = strings.Fields(`aggregatefunc as asc client config count debug desc driver hook interceptor log mutatefunc
 	mutation mutator op option orderfunc max mean min schema sum policy query value tx ent entql enttest migrate predicate privacy
-	runtime internal intercept guard store vendor testdata main consententry constrainterror notfounderror notloadederror
+	runtime internal intercept guard store vendor testdata main consententry consentexpiry constrainterror notfounderror notloadederror
 	notsingularerror validationerror querier querycontext context rollbacker rollbackfunc rollbackhook committer commitfunc commithook`)
 
 // generatedTypes are the API types made for an entity.

@@ -4,7 +4,6 @@ package consententry
 
 import (
 	"fmt"
-	"time"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -18,22 +17,34 @@ const (
 	FieldID = "id"
 	// FieldSubjectID holds the string denoting the subject_id field in the database.
 	FieldSubjectID = "subject_id"
+	// FieldSeq holds the string denoting the seq field in the database.
+	FieldSeq = "seq"
+	// FieldDecision holds the string denoting the decision field in the database.
+	FieldDecision = "decision"
 	// FieldPurpose holds the string denoting the purpose field in the database.
 	FieldPurpose = "purpose"
-	// FieldAction holds the string denoting the action field in the database.
-	FieldAction = "action"
+	// FieldBit holds the string denoting the bit field in the database.
+	FieldBit = "bit"
 	// FieldAt holds the string denoting the at field in the database.
 	FieldAt = "at"
 	// FieldMethod holds the string denoting the method field in the database.
 	FieldMethod = "method"
 	// FieldActor holds the string denoting the actor field in the database.
 	FieldActor = "actor"
+	// FieldRecordedBy holds the string denoting the recorded_by field in the database.
+	FieldRecordedBy = "recorded_by"
+	// FieldLanguage holds the string denoting the language field in the database.
+	FieldLanguage = "language"
 	// FieldNoticeVersion holds the string denoting the notice_version field in the database.
 	FieldNoticeVersion = "notice_version"
 	// FieldNoticeHash holds the string denoting the notice_hash field in the database.
 	FieldNoticeHash = "notice_hash"
+	// FieldGround holds the string denoting the ground field in the database.
+	FieldGround = "ground"
 	// FieldEvidence holds the string denoting the evidence field in the database.
 	FieldEvidence = "evidence"
+	// FieldExpiresAt holds the string denoting the expires_at field in the database.
+	FieldExpiresAt = "expires_at"
 	// Table holds the table name of the consententry in the database.
 	Table = "consent_entries"
 )
@@ -42,14 +53,20 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldSubjectID,
+	FieldSeq,
+	FieldDecision,
 	FieldPurpose,
-	FieldAction,
+	FieldBit,
 	FieldAt,
 	FieldMethod,
 	FieldActor,
+	FieldRecordedBy,
+	FieldLanguage,
 	FieldNoticeVersion,
 	FieldNoticeHash,
+	FieldGround,
 	FieldEvidence,
+	FieldExpiresAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -70,42 +87,87 @@ func ValidColumn(column string) bool {
 var (
 	Hooks  [2]ent.Hook
 	Policy ent.Policy
-	// PurposeValidator is a validator for the "purpose" field. It is called by the builders before save.
-	PurposeValidator func(string) error
-	// DefaultAt holds the default value on creation for the "at" field.
-	DefaultAt func() time.Time
-	// DefaultMethod holds the default value on creation for the "method" field.
-	DefaultMethod string
+	// SeqValidator is a validator for the "seq" field. It is called by the builders before save.
+	SeqValidator func(int64) error
+	// DefaultPurpose holds the default value on creation for the "purpose" field.
+	DefaultPurpose string
+	// DefaultBit holds the default value on creation for the "bit" field.
+	DefaultBit int
 	// ActorValidator is a validator for the "actor" field. It is called by the builders before save.
 	ActorValidator func(string) error
+	// DefaultRecordedBy holds the default value on creation for the "recorded_by" field.
+	DefaultRecordedBy string
+	// DefaultLanguage holds the default value on creation for the "language" field.
+	DefaultLanguage string
 	// DefaultNoticeVersion holds the default value on creation for the "notice_version" field.
 	DefaultNoticeVersion string
 	// DefaultNoticeHash holds the default value on creation for the "notice_hash" field.
 	DefaultNoticeHash string
+	// DefaultGround holds the default value on creation for the "ground" field.
+	DefaultGround string
+	// DefaultEvidence holds the default value on creation for the "evidence" field.
+	DefaultEvidence string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
 
-// Action defines the type for the "action" enum field.
-type Action string
+// Decision defines the type for the "decision" enum field.
+type Decision string
 
-// Action values.
+// Decision values.
 const (
-	ActionGIVE     Action = "GIVE"
-	ActionWITHDRAW Action = "WITHDRAW"
+	DecisionGIVE               Decision = "GIVE"
+	DecisionWITHDRAW           Decision = "WITHDRAW"
+	DecisionOBJECT             Decision = "OBJECT"
+	DecisionWITHDRAW_OBJECTION Decision = "WITHDRAW_OBJECTION"
+	DecisionOVERRULE_OBJECTION Decision = "OVERRULE_OBJECTION"
+	DecisionRESTRICT           Decision = "RESTRICT"
+	DecisionINFORM             Decision = "INFORM"
+	DecisionLIFT_RESTRICTION   Decision = "LIFT_RESTRICTION"
 )
 
-func (a Action) String() string {
-	return string(a)
+func (d Decision) String() string {
+	return string(d)
 }
 
-// ActionValidator is a validator for the "action" field enum values. It is called by the builders before save.
-func ActionValidator(a Action) error {
-	switch a {
-	case ActionGIVE, ActionWITHDRAW:
+// DecisionValidator is a validator for the "decision" field enum values. It is called by the builders before save.
+func DecisionValidator(d Decision) error {
+	switch d {
+	case DecisionGIVE, DecisionWITHDRAW, DecisionOBJECT, DecisionWITHDRAW_OBJECTION, DecisionOVERRULE_OBJECTION, DecisionRESTRICT, DecisionINFORM, DecisionLIFT_RESTRICTION:
 		return nil
 	default:
-		return fmt.Errorf("consententry: invalid enum value for action field: %q", a)
+		return fmt.Errorf("consententry: invalid enum value for decision field: %q", d)
+	}
+}
+
+// Method defines the type for the "method" enum field.
+type Method string
+
+// Method values.
+const (
+	MethodPORTAL        Method = "PORTAL"
+	MethodFORM          Method = "FORM"
+	MethodTELEPHONE     Method = "TELEPHONE"
+	MethodLETTER        Method = "LETTER"
+	MethodEMAIL         Method = "EMAIL"
+	MethodIN_PERSON     Method = "IN_PERSON"
+	MethodIMPORT        Method = "IMPORT"
+	MethodGPC           Method = "GPC"
+	MethodDOUBLE_OPT_IN Method = "DOUBLE_OPT_IN"
+	MethodUNSUBSCRIBE   Method = "UNSUBSCRIBE"
+)
+
+func (m Method) String() string {
+	return string(m)
+}
+
+// MethodValidator is a validator for the "method" field enum values. It is called by the builders before save.
+func MethodValidator(m Method) error {
+	switch m {
+	case MethodPORTAL, MethodFORM, MethodTELEPHONE, MethodLETTER, MethodEMAIL, MethodIN_PERSON, MethodIMPORT, MethodGPC, MethodDOUBLE_OPT_IN, MethodUNSUBSCRIBE:
+		return nil
+	default:
+		return fmt.Errorf("consententry: invalid enum value for method field: %q", m)
 	}
 }
 
@@ -122,14 +184,24 @@ func BySubjectID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSubjectID, opts...).ToFunc()
 }
 
+// BySeq orders the results by the seq field.
+func BySeq(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSeq, opts...).ToFunc()
+}
+
+// ByDecision orders the results by the decision field.
+func ByDecision(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDecision, opts...).ToFunc()
+}
+
 // ByPurpose orders the results by the purpose field.
 func ByPurpose(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPurpose, opts...).ToFunc()
 }
 
-// ByAction orders the results by the action field.
-func ByAction(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldAction, opts...).ToFunc()
+// ByBit orders the results by the bit field.
+func ByBit(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBit, opts...).ToFunc()
 }
 
 // ByAt orders the results by the at field.
@@ -147,6 +219,16 @@ func ByActor(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldActor, opts...).ToFunc()
 }
 
+// ByRecordedBy orders the results by the recorded_by field.
+func ByRecordedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRecordedBy, opts...).ToFunc()
+}
+
+// ByLanguage orders the results by the language field.
+func ByLanguage(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLanguage, opts...).ToFunc()
+}
+
 // ByNoticeVersion orders the results by the notice_version field.
 func ByNoticeVersion(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNoticeVersion, opts...).ToFunc()
@@ -157,7 +239,17 @@ func ByNoticeHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNoticeHash, opts...).ToFunc()
 }
 
+// ByGround orders the results by the ground field.
+func ByGround(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldGround, opts...).ToFunc()
+}
+
 // ByEvidence orders the results by the evidence field.
 func ByEvidence(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEvidence, opts...).ToFunc()
+}
+
+// ByExpiresAt orders the results by the expires_at field.
+func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExpiresAt, opts...).ToFunc()
 }

@@ -60,9 +60,19 @@ func SubjectID(v uuid.UUID) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldSubjectID, v))
 }
 
+// Seq applies equality check predicate on the "seq" field. It's identical to SeqEQ.
+func Seq(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldSeq, v))
+}
+
 // Purpose applies equality check predicate on the "purpose" field. It's identical to PurposeEQ.
 func Purpose(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldPurpose, v))
+}
+
+// Bit applies equality check predicate on the "bit" field. It's identical to BitEQ.
+func Bit(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldBit, v))
 }
 
 // At applies equality check predicate on the "at" field. It's identical to AtEQ.
@@ -70,14 +80,19 @@ func At(v time.Time) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldAt, v))
 }
 
-// Method applies equality check predicate on the "method" field. It's identical to MethodEQ.
-func Method(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldEQ(FieldMethod, v))
-}
-
 // Actor applies equality check predicate on the "actor" field. It's identical to ActorEQ.
 func Actor(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldActor, v))
+}
+
+// RecordedBy applies equality check predicate on the "recorded_by" field. It's identical to RecordedByEQ.
+func RecordedBy(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldRecordedBy, v))
+}
+
+// Language applies equality check predicate on the "language" field. It's identical to LanguageEQ.
+func Language(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldLanguage, v))
 }
 
 // NoticeVersion applies equality check predicate on the "notice_version" field. It's identical to NoticeVersionEQ.
@@ -90,9 +105,19 @@ func NoticeHash(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldNoticeHash, v))
 }
 
+// Ground applies equality check predicate on the "ground" field. It's identical to GroundEQ.
+func Ground(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldGround, v))
+}
+
 // Evidence applies equality check predicate on the "evidence" field. It's identical to EvidenceEQ.
 func Evidence(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldEvidence, v))
+}
+
+// ExpiresAt applies equality check predicate on the "expires_at" field. It's identical to ExpiresAtEQ.
+func ExpiresAt(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldExpiresAt, v))
 }
 
 // SubjectIDEQ applies the EQ predicate on the "subject_id" field.
@@ -133,6 +158,66 @@ func SubjectIDLT(v uuid.UUID) predicate.ConsentEntry {
 // SubjectIDLTE applies the LTE predicate on the "subject_id" field.
 func SubjectIDLTE(v uuid.UUID) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldLTE(FieldSubjectID, v))
+}
+
+// SeqEQ applies the EQ predicate on the "seq" field.
+func SeqEQ(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldSeq, v))
+}
+
+// SeqNEQ applies the NEQ predicate on the "seq" field.
+func SeqNEQ(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldSeq, v))
+}
+
+// SeqIn applies the In predicate on the "seq" field.
+func SeqIn(vs ...int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldSeq, vs...))
+}
+
+// SeqNotIn applies the NotIn predicate on the "seq" field.
+func SeqNotIn(vs ...int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldSeq, vs...))
+}
+
+// SeqGT applies the GT predicate on the "seq" field.
+func SeqGT(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldSeq, v))
+}
+
+// SeqGTE applies the GTE predicate on the "seq" field.
+func SeqGTE(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldSeq, v))
+}
+
+// SeqLT applies the LT predicate on the "seq" field.
+func SeqLT(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldSeq, v))
+}
+
+// SeqLTE applies the LTE predicate on the "seq" field.
+func SeqLTE(v int64) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldSeq, v))
+}
+
+// DecisionEQ applies the EQ predicate on the "decision" field.
+func DecisionEQ(v Decision) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldDecision, v))
+}
+
+// DecisionNEQ applies the NEQ predicate on the "decision" field.
+func DecisionNEQ(v Decision) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldDecision, v))
+}
+
+// DecisionIn applies the In predicate on the "decision" field.
+func DecisionIn(vs ...Decision) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldDecision, vs...))
+}
+
+// DecisionNotIn applies the NotIn predicate on the "decision" field.
+func DecisionNotIn(vs ...Decision) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldDecision, vs...))
 }
 
 // PurposeEQ applies the EQ predicate on the "purpose" field.
@@ -200,24 +285,44 @@ func PurposeContainsFold(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldContainsFold(FieldPurpose, v))
 }
 
-// ActionEQ applies the EQ predicate on the "action" field.
-func ActionEQ(v Action) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldEQ(FieldAction, v))
+// BitEQ applies the EQ predicate on the "bit" field.
+func BitEQ(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldBit, v))
 }
 
-// ActionNEQ applies the NEQ predicate on the "action" field.
-func ActionNEQ(v Action) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldNEQ(FieldAction, v))
+// BitNEQ applies the NEQ predicate on the "bit" field.
+func BitNEQ(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldBit, v))
 }
 
-// ActionIn applies the In predicate on the "action" field.
-func ActionIn(vs ...Action) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldIn(FieldAction, vs...))
+// BitIn applies the In predicate on the "bit" field.
+func BitIn(vs ...int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldBit, vs...))
 }
 
-// ActionNotIn applies the NotIn predicate on the "action" field.
-func ActionNotIn(vs ...Action) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldNotIn(FieldAction, vs...))
+// BitNotIn applies the NotIn predicate on the "bit" field.
+func BitNotIn(vs ...int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldBit, vs...))
+}
+
+// BitGT applies the GT predicate on the "bit" field.
+func BitGT(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldBit, v))
+}
+
+// BitGTE applies the GTE predicate on the "bit" field.
+func BitGTE(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldBit, v))
+}
+
+// BitLT applies the LT predicate on the "bit" field.
+func BitLT(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldBit, v))
+}
+
+// BitLTE applies the LTE predicate on the "bit" field.
+func BitLTE(v int) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldBit, v))
 }
 
 // AtEQ applies the EQ predicate on the "at" field.
@@ -261,68 +366,23 @@ func AtLTE(v time.Time) predicate.ConsentEntry {
 }
 
 // MethodEQ applies the EQ predicate on the "method" field.
-func MethodEQ(v string) predicate.ConsentEntry {
+func MethodEQ(v Method) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldMethod, v))
 }
 
 // MethodNEQ applies the NEQ predicate on the "method" field.
-func MethodNEQ(v string) predicate.ConsentEntry {
+func MethodNEQ(v Method) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldNEQ(FieldMethod, v))
 }
 
 // MethodIn applies the In predicate on the "method" field.
-func MethodIn(vs ...string) predicate.ConsentEntry {
+func MethodIn(vs ...Method) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldIn(FieldMethod, vs...))
 }
 
 // MethodNotIn applies the NotIn predicate on the "method" field.
-func MethodNotIn(vs ...string) predicate.ConsentEntry {
+func MethodNotIn(vs ...Method) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldNotIn(FieldMethod, vs...))
-}
-
-// MethodGT applies the GT predicate on the "method" field.
-func MethodGT(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldGT(FieldMethod, v))
-}
-
-// MethodGTE applies the GTE predicate on the "method" field.
-func MethodGTE(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldGTE(FieldMethod, v))
-}
-
-// MethodLT applies the LT predicate on the "method" field.
-func MethodLT(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldLT(FieldMethod, v))
-}
-
-// MethodLTE applies the LTE predicate on the "method" field.
-func MethodLTE(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldLTE(FieldMethod, v))
-}
-
-// MethodContains applies the Contains predicate on the "method" field.
-func MethodContains(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldContains(FieldMethod, v))
-}
-
-// MethodHasPrefix applies the HasPrefix predicate on the "method" field.
-func MethodHasPrefix(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldHasPrefix(FieldMethod, v))
-}
-
-// MethodHasSuffix applies the HasSuffix predicate on the "method" field.
-func MethodHasSuffix(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldHasSuffix(FieldMethod, v))
-}
-
-// MethodEqualFold applies the EqualFold predicate on the "method" field.
-func MethodEqualFold(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldEqualFold(FieldMethod, v))
-}
-
-// MethodContainsFold applies the ContainsFold predicate on the "method" field.
-func MethodContainsFold(v string) predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldContainsFold(FieldMethod, v))
 }
 
 // ActorEQ applies the EQ predicate on the "actor" field.
@@ -388,6 +448,136 @@ func ActorEqualFold(v string) predicate.ConsentEntry {
 // ActorContainsFold applies the ContainsFold predicate on the "actor" field.
 func ActorContainsFold(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldContainsFold(FieldActor, v))
+}
+
+// RecordedByEQ applies the EQ predicate on the "recorded_by" field.
+func RecordedByEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldRecordedBy, v))
+}
+
+// RecordedByNEQ applies the NEQ predicate on the "recorded_by" field.
+func RecordedByNEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldRecordedBy, v))
+}
+
+// RecordedByIn applies the In predicate on the "recorded_by" field.
+func RecordedByIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldRecordedBy, vs...))
+}
+
+// RecordedByNotIn applies the NotIn predicate on the "recorded_by" field.
+func RecordedByNotIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldRecordedBy, vs...))
+}
+
+// RecordedByGT applies the GT predicate on the "recorded_by" field.
+func RecordedByGT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldRecordedBy, v))
+}
+
+// RecordedByGTE applies the GTE predicate on the "recorded_by" field.
+func RecordedByGTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldRecordedBy, v))
+}
+
+// RecordedByLT applies the LT predicate on the "recorded_by" field.
+func RecordedByLT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldRecordedBy, v))
+}
+
+// RecordedByLTE applies the LTE predicate on the "recorded_by" field.
+func RecordedByLTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldRecordedBy, v))
+}
+
+// RecordedByContains applies the Contains predicate on the "recorded_by" field.
+func RecordedByContains(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContains(FieldRecordedBy, v))
+}
+
+// RecordedByHasPrefix applies the HasPrefix predicate on the "recorded_by" field.
+func RecordedByHasPrefix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasPrefix(FieldRecordedBy, v))
+}
+
+// RecordedByHasSuffix applies the HasSuffix predicate on the "recorded_by" field.
+func RecordedByHasSuffix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasSuffix(FieldRecordedBy, v))
+}
+
+// RecordedByEqualFold applies the EqualFold predicate on the "recorded_by" field.
+func RecordedByEqualFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEqualFold(FieldRecordedBy, v))
+}
+
+// RecordedByContainsFold applies the ContainsFold predicate on the "recorded_by" field.
+func RecordedByContainsFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContainsFold(FieldRecordedBy, v))
+}
+
+// LanguageEQ applies the EQ predicate on the "language" field.
+func LanguageEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldLanguage, v))
+}
+
+// LanguageNEQ applies the NEQ predicate on the "language" field.
+func LanguageNEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldLanguage, v))
+}
+
+// LanguageIn applies the In predicate on the "language" field.
+func LanguageIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldLanguage, vs...))
+}
+
+// LanguageNotIn applies the NotIn predicate on the "language" field.
+func LanguageNotIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldLanguage, vs...))
+}
+
+// LanguageGT applies the GT predicate on the "language" field.
+func LanguageGT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldLanguage, v))
+}
+
+// LanguageGTE applies the GTE predicate on the "language" field.
+func LanguageGTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldLanguage, v))
+}
+
+// LanguageLT applies the LT predicate on the "language" field.
+func LanguageLT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldLanguage, v))
+}
+
+// LanguageLTE applies the LTE predicate on the "language" field.
+func LanguageLTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldLanguage, v))
+}
+
+// LanguageContains applies the Contains predicate on the "language" field.
+func LanguageContains(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContains(FieldLanguage, v))
+}
+
+// LanguageHasPrefix applies the HasPrefix predicate on the "language" field.
+func LanguageHasPrefix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasPrefix(FieldLanguage, v))
+}
+
+// LanguageHasSuffix applies the HasSuffix predicate on the "language" field.
+func LanguageHasSuffix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasSuffix(FieldLanguage, v))
+}
+
+// LanguageEqualFold applies the EqualFold predicate on the "language" field.
+func LanguageEqualFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEqualFold(FieldLanguage, v))
+}
+
+// LanguageContainsFold applies the ContainsFold predicate on the "language" field.
+func LanguageContainsFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContainsFold(FieldLanguage, v))
 }
 
 // NoticeVersionEQ applies the EQ predicate on the "notice_version" field.
@@ -520,6 +710,71 @@ func NoticeHashContainsFold(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldContainsFold(FieldNoticeHash, v))
 }
 
+// GroundEQ applies the EQ predicate on the "ground" field.
+func GroundEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldGround, v))
+}
+
+// GroundNEQ applies the NEQ predicate on the "ground" field.
+func GroundNEQ(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldGround, v))
+}
+
+// GroundIn applies the In predicate on the "ground" field.
+func GroundIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldGround, vs...))
+}
+
+// GroundNotIn applies the NotIn predicate on the "ground" field.
+func GroundNotIn(vs ...string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldGround, vs...))
+}
+
+// GroundGT applies the GT predicate on the "ground" field.
+func GroundGT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldGround, v))
+}
+
+// GroundGTE applies the GTE predicate on the "ground" field.
+func GroundGTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldGround, v))
+}
+
+// GroundLT applies the LT predicate on the "ground" field.
+func GroundLT(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldGround, v))
+}
+
+// GroundLTE applies the LTE predicate on the "ground" field.
+func GroundLTE(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldGround, v))
+}
+
+// GroundContains applies the Contains predicate on the "ground" field.
+func GroundContains(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContains(FieldGround, v))
+}
+
+// GroundHasPrefix applies the HasPrefix predicate on the "ground" field.
+func GroundHasPrefix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasPrefix(FieldGround, v))
+}
+
+// GroundHasSuffix applies the HasSuffix predicate on the "ground" field.
+func GroundHasSuffix(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldHasSuffix(FieldGround, v))
+}
+
+// GroundEqualFold applies the EqualFold predicate on the "ground" field.
+func GroundEqualFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEqualFold(FieldGround, v))
+}
+
+// GroundContainsFold applies the ContainsFold predicate on the "ground" field.
+func GroundContainsFold(v string) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldContainsFold(FieldGround, v))
+}
+
 // EvidenceEQ applies the EQ predicate on the "evidence" field.
 func EvidenceEQ(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEQ(FieldEvidence, v))
@@ -575,16 +830,6 @@ func EvidenceHasSuffix(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldHasSuffix(FieldEvidence, v))
 }
 
-// EvidenceIsNil applies the IsNil predicate on the "evidence" field.
-func EvidenceIsNil() predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldIsNull(FieldEvidence))
-}
-
-// EvidenceNotNil applies the NotNil predicate on the "evidence" field.
-func EvidenceNotNil() predicate.ConsentEntry {
-	return predicate.ConsentEntry(sql.FieldNotNull(FieldEvidence))
-}
-
 // EvidenceEqualFold applies the EqualFold predicate on the "evidence" field.
 func EvidenceEqualFold(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldEqualFold(FieldEvidence, v))
@@ -593,6 +838,56 @@ func EvidenceEqualFold(v string) predicate.ConsentEntry {
 // EvidenceContainsFold applies the ContainsFold predicate on the "evidence" field.
 func EvidenceContainsFold(v string) predicate.ConsentEntry {
 	return predicate.ConsentEntry(sql.FieldContainsFold(FieldEvidence, v))
+}
+
+// ExpiresAtEQ applies the EQ predicate on the "expires_at" field.
+func ExpiresAtEQ(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldEQ(FieldExpiresAt, v))
+}
+
+// ExpiresAtNEQ applies the NEQ predicate on the "expires_at" field.
+func ExpiresAtNEQ(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNEQ(FieldExpiresAt, v))
+}
+
+// ExpiresAtIn applies the In predicate on the "expires_at" field.
+func ExpiresAtIn(vs ...time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIn(FieldExpiresAt, vs...))
+}
+
+// ExpiresAtNotIn applies the NotIn predicate on the "expires_at" field.
+func ExpiresAtNotIn(vs ...time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotIn(FieldExpiresAt, vs...))
+}
+
+// ExpiresAtGT applies the GT predicate on the "expires_at" field.
+func ExpiresAtGT(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGT(FieldExpiresAt, v))
+}
+
+// ExpiresAtGTE applies the GTE predicate on the "expires_at" field.
+func ExpiresAtGTE(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldGTE(FieldExpiresAt, v))
+}
+
+// ExpiresAtLT applies the LT predicate on the "expires_at" field.
+func ExpiresAtLT(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLT(FieldExpiresAt, v))
+}
+
+// ExpiresAtLTE applies the LTE predicate on the "expires_at" field.
+func ExpiresAtLTE(v time.Time) predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldLTE(FieldExpiresAt, v))
+}
+
+// ExpiresAtIsNil applies the IsNil predicate on the "expires_at" field.
+func ExpiresAtIsNil() predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldIsNull(FieldExpiresAt))
+}
+
+// ExpiresAtNotNil applies the NotNil predicate on the "expires_at" field.
+func ExpiresAtNotNil() predicate.ConsentEntry {
+	return predicate.ConsentEntry(sql.FieldNotNull(FieldExpiresAt))
 }
 
 // And groups predicates with the AND operator between them.

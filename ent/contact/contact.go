@@ -21,6 +21,8 @@ const (
 	FieldSubjectID = "subject_id"
 	// FieldPrivacyState holds the string denoting the privacy_state field in the database.
 	FieldPrivacyState = "privacy_state"
+	// FieldConsentUntil holds the string denoting the consent_until field in the database.
+	FieldConsentUntil = "consent_until"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
@@ -116,6 +118,7 @@ var Columns = []string{
 	FieldID,
 	FieldSubjectID,
 	FieldPrivacyState,
+	FieldConsentUntil,
 	FieldExternalID,
 	FieldExternalIDInstance,
 	FieldFirstNameSealed,
@@ -172,6 +175,8 @@ var (
 	Policy ent.Policy
 	// DefaultPrivacyState holds the default value on creation for the "privacy_state" field.
 	DefaultPrivacyState int64
+	// DefaultConsentUntil holds the default value on creation for the "consent_until" field.
+	DefaultConsentUntil int64
 	// DefaultExternalIDInstance holds the default value on creation for the "external_id_instance" field.
 	DefaultExternalIDInstance int64
 	// DefaultLastActivityAt holds the default value on creation for the "last_activity_at" field.
@@ -230,6 +235,11 @@ func BySubjectID(opts ...sql.OrderTermOption) OrderOption {
 // ByPrivacyState orders the results by the privacy_state field.
 func ByPrivacyState(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPrivacyState, opts...).ToFunc()
+}
+
+// ByConsentUntil orders the results by the consent_until field.
+func ByConsentUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConsentUntil, opts...).ToFunc()
 }
 
 // ByExternalID orders the results by the external_id field.

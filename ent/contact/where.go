@@ -67,6 +67,11 @@ func PrivacyState(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldPrivacyState, v))
 }
 
+// ConsentUntil applies equality check predicate on the "consent_until" field. It's identical to ConsentUntilEQ.
+func ConsentUntil(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldConsentUntil, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldExternalID, v))
@@ -310,6 +315,46 @@ func PrivacyStateLT(v int64) predicate.Contact {
 // PrivacyStateLTE applies the LTE predicate on the "privacy_state" field.
 func PrivacyStateLTE(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldLTE(FieldPrivacyState, v))
+}
+
+// ConsentUntilEQ applies the EQ predicate on the "consent_until" field.
+func ConsentUntilEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldConsentUntil, v))
+}
+
+// ConsentUntilNEQ applies the NEQ predicate on the "consent_until" field.
+func ConsentUntilNEQ(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldConsentUntil, v))
+}
+
+// ConsentUntilIn applies the In predicate on the "consent_until" field.
+func ConsentUntilIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldConsentUntil, vs...))
+}
+
+// ConsentUntilNotIn applies the NotIn predicate on the "consent_until" field.
+func ConsentUntilNotIn(vs ...int64) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldConsentUntil, vs...))
+}
+
+// ConsentUntilGT applies the GT predicate on the "consent_until" field.
+func ConsentUntilGT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldConsentUntil, v))
+}
+
+// ConsentUntilGTE applies the GTE predicate on the "consent_until" field.
+func ConsentUntilGTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldConsentUntil, v))
+}
+
+// ConsentUntilLT applies the LT predicate on the "consent_until" field.
+func ConsentUntilLT(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldConsentUntil, v))
+}
+
+// ConsentUntilLTE applies the LTE predicate on the "consent_until" field.
+func ConsentUntilLTE(v int64) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldConsentUntil, v))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.

@@ -3,6 +3,7 @@ package guard
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,9 @@ func NewInstance() (int64, error) {
 	}
 	return int64(binary.BigEndian.Uint64(b[:])>>1 | 1), nil
 }
+
+// Never is later than every moment in microseconds since 1970.
+const Never int64 = math.MaxInt64
 
 // Now is the default of a DateTime field: the time of writing in UTC, in microseconds, the precision PostgreSQL keeps.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -299,14 +299,20 @@ var (
 	ConsentEntriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "subject_id", Type: field.TypeUUID},
-		{Name: "purpose", Type: field.TypeString},
-		{Name: "action", Type: field.TypeEnum, Enums: []string{"GIVE", "WITHDRAW"}},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "decision", Type: field.TypeEnum, Enums: []string{"GIVE", "WITHDRAW", "OBJECT", "WITHDRAW_OBJECTION", "OVERRULE_OBJECTION", "RESTRICT", "INFORM", "LIFT_RESTRICTION"}},
+		{Name: "purpose", Type: field.TypeString, Default: ""},
+		{Name: "bit", Type: field.TypeInt, Default: -1},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "method", Type: field.TypeString, Default: ""},
+		{Name: "method", Type: field.TypeEnum, Enums: []string{"PORTAL", "FORM", "TELEPHONE", "LETTER", "EMAIL", "IN_PERSON", "IMPORT", "GPC", "DOUBLE_OPT_IN", "UNSUBSCRIBE"}},
 		{Name: "actor", Type: field.TypeString},
+		{Name: "recorded_by", Type: field.TypeString, Default: ""},
+		{Name: "language", Type: field.TypeString, Default: ""},
 		{Name: "notice_version", Type: field.TypeString, Default: ""},
 		{Name: "notice_hash", Type: field.TypeString, Default: ""},
-		{Name: "evidence", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "ground", Type: field.TypeString, Default: ""},
+		{Name: "evidence", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
 	}
 	// ConsentEntriesTable holds the schema information for the "consent_entries" table.
 	ConsentEntriesTable = &schema.Table{
@@ -315,9 +321,29 @@ var (
 		PrimaryKey: []*schema.Column{ConsentEntriesColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "consententry_subject_id_purpose_at",
-				Unique:  false,
-				Columns: []*schema.Column{ConsentEntriesColumns[1], ConsentEntriesColumns[2], ConsentEntriesColumns[4]},
+				Name:    "consententry_subject_id_seq",
+				Unique:  true,
+				Columns: []*schema.Column{ConsentEntriesColumns[1], ConsentEntriesColumns[2]},
+			},
+		},
+	}
+	// ConsentExpiriesColumns holds the columns for the "consent_expiries" table.
+	ConsentExpiriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "subject_id", Type: field.TypeUUID},
+		{Name: "mask", Type: field.TypeInt64},
+		{Name: "until", Type: field.TypeInt64},
+	}
+	// ConsentExpiriesTable holds the schema information for the "consent_expiries" table.
+	ConsentExpiriesTable = &schema.Table{
+		Name:       "consent_expiries",
+		Columns:    ConsentExpiriesColumns,
+		PrimaryKey: []*schema.Column{ConsentExpiriesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "consentexpiry_subject_id_mask",
+				Unique:  true,
+				Columns: []*schema.Column{ConsentExpiriesColumns[1], ConsentExpiriesColumns[2]},
 			},
 		},
 	}
@@ -326,6 +352,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
+		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -369,13 +396,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contacts_accounts_account_edge",
-				Columns:    []*schema.Column{ContactsColumns[35]},
+				Columns:    []*schema.Column{ContactsColumns[36]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "contacts_users_owner_edge",
-				Columns:    []*schema.Column{ContactsColumns[36]},
+				Columns:    []*schema.Column{ContactsColumns[37]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -389,67 +416,67 @@ var (
 			{
 				Name:    "contact_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{ContactsColumns[3], ContactsColumns[4]},
+				Columns: []*schema.Column{ContactsColumns[4], ContactsColumns[5]},
 			},
 			{
 				Name:    "contact_last_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[7], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[8], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[10], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[11], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_phone_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[12], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[13], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_mobile_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[14], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[15], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_city_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[18], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[19], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_postal_code_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[20], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[21], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[22], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[23], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[23], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[24], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_lifecycle_stage_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[28], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[29], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[30], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[31], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_account_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[35], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[36], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[36], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[37], ContactsColumns[0]},
 			},
 		},
 	}
@@ -553,6 +580,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
+		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -584,19 +612,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "leads_campaigns_campaign_edge",
-				Columns:    []*schema.Column{LeadsColumns[22]},
+				Columns:    []*schema.Column{LeadsColumns[23]},
 				RefColumns: []*schema.Column{CampaignsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_users_owner_edge",
-				Columns:    []*schema.Column{LeadsColumns[23]},
+				Columns:    []*schema.Column{LeadsColumns[24]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_contacts_converted_to_edge",
-				Columns:    []*schema.Column{LeadsColumns[24]},
+				Columns:    []*schema.Column{LeadsColumns[25]},
 				RefColumns: []*schema.Column{ContactsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -610,57 +638,57 @@ var (
 			{
 				Name:    "lead_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{LeadsColumns[3], LeadsColumns[4]},
+				Columns: []*schema.Column{LeadsColumns[4], LeadsColumns[5]},
 			},
 			{
 				Name:    "lead_last_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[7], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[8], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[9], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[10], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_phone_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[11], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[12], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[14], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[15], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[15], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[16], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[16], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[17], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[19], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[20], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_campaign_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[22], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[23], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[23], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[24], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_converted_to_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[24], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[25], LeadsColumns[0]},
 			},
 		},
 	}
@@ -991,6 +1019,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
+		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -1016,13 +1045,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "users_teams_team_edge",
-				Columns:    []*schema.Column{UsersColumns[17]},
+				Columns:    []*schema.Column{UsersColumns[18]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "users_users_manager_edge_of",
-				Columns:    []*schema.Column{UsersColumns[18]},
+				Columns:    []*schema.Column{UsersColumns[19]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -1036,27 +1065,27 @@ var (
 			{
 				Name:    "user_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{UsersColumns[3], UsersColumns[4]},
+				Columns: []*schema.Column{UsersColumns[4], UsersColumns[5]},
 			},
 			{
 				Name:    "user_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[6], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[7], UsersColumns[0]},
 			},
 			{
 				Name:    "user_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[8], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[9], UsersColumns[0]},
 			},
 			{
 				Name:    "user_team_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[17], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[18], UsersColumns[0]},
 			},
 			{
 				Name:    "user_manager_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[18], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[19], UsersColumns[0]},
 			},
 		},
 	}
@@ -1067,6 +1096,7 @@ var (
 		CampaignsTable,
 		CampaignMembersTable,
 		ConsentEntriesTable,
+		ConsentExpiriesTable,
 		ContactsTable,
 		DealsTable,
 		LeadsTable,
@@ -1105,6 +1135,9 @@ func init() {
 	}
 	ConsentEntriesTable.Annotation = &entsql.Annotation{
 		Table: "consent_entries",
+	}
+	ConsentExpiriesTable.Annotation = &entsql.Annotation{
+		Table: "consent_expiries",
 	}
 	ContactsTable.ForeignKeys[0].RefTable = AccountsTable
 	ContactsTable.ForeignKeys[1].RefTable = UsersTable

@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
+	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -151,34 +152,65 @@ func init() {
 	consententry.Hooks[1] = consententryHooks[0]
 	consententryFields := schema.ConsentEntry{}.Fields()
 	_ = consententryFields
+	// consententryDescSeq is the schema descriptor for seq field.
+	consententryDescSeq := consententryFields[2].Descriptor()
+	// consententry.SeqValidator is a validator for the "seq" field. It is called by the builders before save.
+	consententry.SeqValidator = consententryDescSeq.Validators[0].(func(int64) error)
 	// consententryDescPurpose is the schema descriptor for purpose field.
-	consententryDescPurpose := consententryFields[2].Descriptor()
-	// consententry.PurposeValidator is a validator for the "purpose" field. It is called by the builders before save.
-	consententry.PurposeValidator = consententryDescPurpose.Validators[0].(func(string) error)
-	// consententryDescAt is the schema descriptor for at field.
-	consententryDescAt := consententryFields[4].Descriptor()
-	// consententry.DefaultAt holds the default value on creation for the at field.
-	consententry.DefaultAt = consententryDescAt.Default.(func() time.Time)
-	// consententryDescMethod is the schema descriptor for method field.
-	consententryDescMethod := consententryFields[5].Descriptor()
-	// consententry.DefaultMethod holds the default value on creation for the method field.
-	consententry.DefaultMethod = consententryDescMethod.Default.(string)
+	consententryDescPurpose := consententryFields[4].Descriptor()
+	// consententry.DefaultPurpose holds the default value on creation for the purpose field.
+	consententry.DefaultPurpose = consententryDescPurpose.Default.(string)
+	// consententryDescBit is the schema descriptor for bit field.
+	consententryDescBit := consententryFields[5].Descriptor()
+	// consententry.DefaultBit holds the default value on creation for the bit field.
+	consententry.DefaultBit = consententryDescBit.Default.(int)
 	// consententryDescActor is the schema descriptor for actor field.
-	consententryDescActor := consententryFields[6].Descriptor()
+	consententryDescActor := consententryFields[8].Descriptor()
 	// consententry.ActorValidator is a validator for the "actor" field. It is called by the builders before save.
 	consententry.ActorValidator = consententryDescActor.Validators[0].(func(string) error)
+	// consententryDescRecordedBy is the schema descriptor for recorded_by field.
+	consententryDescRecordedBy := consententryFields[9].Descriptor()
+	// consententry.DefaultRecordedBy holds the default value on creation for the recorded_by field.
+	consententry.DefaultRecordedBy = consententryDescRecordedBy.Default.(string)
+	// consententryDescLanguage is the schema descriptor for language field.
+	consententryDescLanguage := consententryFields[10].Descriptor()
+	// consententry.DefaultLanguage holds the default value on creation for the language field.
+	consententry.DefaultLanguage = consententryDescLanguage.Default.(string)
 	// consententryDescNoticeVersion is the schema descriptor for notice_version field.
-	consententryDescNoticeVersion := consententryFields[7].Descriptor()
+	consententryDescNoticeVersion := consententryFields[11].Descriptor()
 	// consententry.DefaultNoticeVersion holds the default value on creation for the notice_version field.
 	consententry.DefaultNoticeVersion = consententryDescNoticeVersion.Default.(string)
 	// consententryDescNoticeHash is the schema descriptor for notice_hash field.
-	consententryDescNoticeHash := consententryFields[8].Descriptor()
+	consententryDescNoticeHash := consententryFields[12].Descriptor()
 	// consententry.DefaultNoticeHash holds the default value on creation for the notice_hash field.
 	consententry.DefaultNoticeHash = consententryDescNoticeHash.Default.(string)
+	// consententryDescGround is the schema descriptor for ground field.
+	consententryDescGround := consententryFields[13].Descriptor()
+	// consententry.DefaultGround holds the default value on creation for the ground field.
+	consententry.DefaultGround = consententryDescGround.Default.(string)
+	// consententryDescEvidence is the schema descriptor for evidence field.
+	consententryDescEvidence := consententryFields[14].Descriptor()
+	// consententry.DefaultEvidence holds the default value on creation for the evidence field.
+	consententry.DefaultEvidence = consententryDescEvidence.Default.(string)
 	// consententryDescID is the schema descriptor for id field.
 	consententryDescID := consententryFields[0].Descriptor()
 	// consententry.DefaultID holds the default value on creation for the id field.
 	consententry.DefaultID = consententryDescID.Default.(func() uuid.UUID)
+	consentexpiry.Policy = privacy.NewPolicies(schema.ConsentExpiry{})
+	consentexpiry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := consentexpiry.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	consentexpiryFields := schema.ConsentExpiry{}.Fields()
+	_ = consentexpiryFields
+	// consentexpiryDescID is the schema descriptor for id field.
+	consentexpiryDescID := consentexpiryFields[0].Descriptor()
+	// consentexpiry.DefaultID holds the default value on creation for the id field.
+	consentexpiry.DefaultID = consentexpiryDescID.Default.(func() uuid.UUID)
 	contact.Policy = privacy.NewPolicies(schema.Contact{})
 	contact.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -197,20 +229,24 @@ func init() {
 	contactDescPrivacyState := contactFields[2].Descriptor()
 	// contact.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	contact.DefaultPrivacyState = contactDescPrivacyState.Default.(int64)
+	// contactDescConsentUntil is the schema descriptor for consent_until field.
+	contactDescConsentUntil := contactFields[3].Descriptor()
+	// contact.DefaultConsentUntil holds the default value on creation for the consent_until field.
+	contact.DefaultConsentUntil = contactDescConsentUntil.Default.(int64)
 	// contactDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	contactDescExternalIDInstance := contactFields[4].Descriptor()
+	contactDescExternalIDInstance := contactFields[5].Descriptor()
 	// contact.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	contact.DefaultExternalIDInstance = contactDescExternalIDInstance.Default.(int64)
 	// contactDescLastActivityAt is the schema descriptor for last_activity_at field.
-	contactDescLastActivityAt := contactFields[30].Descriptor()
+	contactDescLastActivityAt := contactFields[31].Descriptor()
 	// contact.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	contact.DefaultLastActivityAt = contactDescLastActivityAt.Default.(func() time.Time)
 	// contactDescCreatedAt is the schema descriptor for created_at field.
-	contactDescCreatedAt := contactFields[35].Descriptor()
+	contactDescCreatedAt := contactFields[36].Descriptor()
 	// contact.DefaultCreatedAt holds the default value on creation for the created_at field.
 	contact.DefaultCreatedAt = contactDescCreatedAt.Default.(func() time.Time)
 	// contactDescUpdatedAt is the schema descriptor for updated_at field.
-	contactDescUpdatedAt := contactFields[36].Descriptor()
+	contactDescUpdatedAt := contactFields[37].Descriptor()
 	// contact.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	contact.DefaultUpdatedAt = contactDescUpdatedAt.Default.(func() time.Time)
 	// contactDescID is the schema descriptor for id field.
@@ -269,20 +305,24 @@ func init() {
 	leadDescPrivacyState := leadFields[2].Descriptor()
 	// lead.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	lead.DefaultPrivacyState = leadDescPrivacyState.Default.(int64)
+	// leadDescConsentUntil is the schema descriptor for consent_until field.
+	leadDescConsentUntil := leadFields[3].Descriptor()
+	// lead.DefaultConsentUntil holds the default value on creation for the consent_until field.
+	lead.DefaultConsentUntil = leadDescConsentUntil.Default.(int64)
 	// leadDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	leadDescExternalIDInstance := leadFields[4].Descriptor()
+	leadDescExternalIDInstance := leadFields[5].Descriptor()
 	// lead.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	lead.DefaultExternalIDInstance = leadDescExternalIDInstance.Default.(int64)
 	// leadDescLastActivityAt is the schema descriptor for last_activity_at field.
-	leadDescLastActivityAt := leadFields[19].Descriptor()
+	leadDescLastActivityAt := leadFields[20].Descriptor()
 	// lead.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	lead.DefaultLastActivityAt = leadDescLastActivityAt.Default.(func() time.Time)
 	// leadDescCreatedAt is the schema descriptor for created_at field.
-	leadDescCreatedAt := leadFields[23].Descriptor()
+	leadDescCreatedAt := leadFields[24].Descriptor()
 	// lead.DefaultCreatedAt holds the default value on creation for the created_at field.
 	lead.DefaultCreatedAt = leadDescCreatedAt.Default.(func() time.Time)
 	// leadDescUpdatedAt is the schema descriptor for updated_at field.
-	leadDescUpdatedAt := leadFields[24].Descriptor()
+	leadDescUpdatedAt := leadFields[25].Descriptor()
 	// lead.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	lead.DefaultUpdatedAt = leadDescUpdatedAt.Default.(func() time.Time)
 	// leadDescID is the schema descriptor for id field.
@@ -447,16 +487,20 @@ func init() {
 	userDescPrivacyState := userFields[2].Descriptor()
 	// user.DefaultPrivacyState holds the default value on creation for the privacy_state field.
 	user.DefaultPrivacyState = userDescPrivacyState.Default.(int64)
+	// userDescConsentUntil is the schema descriptor for consent_until field.
+	userDescConsentUntil := userFields[3].Descriptor()
+	// user.DefaultConsentUntil holds the default value on creation for the consent_until field.
+	user.DefaultConsentUntil = userDescConsentUntil.Default.(int64)
 	// userDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	userDescExternalIDInstance := userFields[4].Descriptor()
+	userDescExternalIDInstance := userFields[5].Descriptor()
 	// user.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	user.DefaultExternalIDInstance = userDescExternalIDInstance.Default.(int64)
 	// userDescActive is the schema descriptor for active field.
-	userDescActive := userFields[13].Descriptor()
+	userDescActive := userFields[14].Descriptor()
 	// user.DefaultActive holds the default value on creation for the active field.
 	user.DefaultActive = userDescActive.Default.(bool)
 	// userDescCreatedAt is the schema descriptor for created_at field.
-	userDescCreatedAt := userFields[18].Descriptor()
+	userDescCreatedAt := userFields[19].Descriptor()
 	// user.DefaultCreatedAt holds the default value on creation for the created_at field.
 	user.DefaultCreatedAt = userDescCreatedAt.Default.(func() time.Time)
 	// userDescID is the schema descriptor for id field.

@@ -11,9 +11,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
-// ConsentEntry is one line of the consent ledger: who gave or withdrew consent to which purpose, when, by what means, and
-// what they were told at the time (GDPR Art. 7(1)). The present state is the subject's privacy_state, written in the same
-// transaction; the ledger is the evidence for it.
+// ConsentEntry is one line of the consent ledger: what a person decided about a purpose or about all of their data, when, by
+// what means, and what they were told at the time (GDPR Art. 7(1)). The present state is the subject's privacy_state, written
+// in the same transaction; the ledger is the evidence for it. A mistake is corrected by another line.
 type ConsentEntry struct{ ent.Schema }
 
 // Annotations name the table and close it to changes.
@@ -26,24 +26,38 @@ func (ConsentEntry) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Default(guard.NewID).Immutable(),
 		field.UUID("subject_id", uuid.UUID{}).Immutable(),
-		field.String("purpose").NotEmpty().Immutable().
-			Comment("The purpose's name in the schema at the time."),
-		field.Enum("action").Values("GIVE", "WITHDRAW").Immutable(),
-		field.Time("at").Default(guard.Now).Immutable(),
-		field.String("method").Default("").Immutable().
-			Comment("How it was expressed, for example `portal`, `phone`, `Sec-GPC`."),
+		field.Int64("seq").Positive().Immutable().
+			Comment("The person's lines are numbered from 1 in the order in which they took effect: a line that is missing shows."),
+		field.Enum("decision").Immutable().
+			Values("GIVE", "WITHDRAW", "OBJECT", "WITHDRAW_OBJECTION", "OVERRULE_OBJECTION", "RESTRICT", "INFORM", "LIFT_RESTRICTION"),
+		field.String("purpose").Default("").Immutable().
+			Comment("The purpose's name in the schema at the time; empty where the decision is about all processing."),
+		field.Int("bit").Default(-1).Immutable().
+			Comment("The purpose's permanent number, by which it is known whatever its name becomes; -1 without a purpose."),
+		field.Time("at").Immutable(),
+		field.Enum("method").Immutable().
+			Values("PORTAL", "FORM", "TELEPHONE", "LETTER", "EMAIL", "IN_PERSON", "IMPORT", "GPC", "DOUBLE_OPT_IN", "UNSUBSCRIBE"),
 		field.String("actor").NotEmpty().Immutable().
-			Comment("`subject`, or the role that recorded it on the subject's behalf."),
+			Comment("`subject`, `system`, or the role that recorded it on the subject's behalf."),
+		field.String("recorded_by").Default("").Immutable().
+			Comment("The identity of the member of staff who recorded it; empty where the person did so."),
+		field.String("language").Default("").Immutable().
+			Comment("BCP 47, of the notice shown."),
 		field.String("notice_version").Default("").Immutable(),
 		field.String("notice_hash").Default("").Immutable().
-			Comment("SHA-256 of the notice's text in hex: what the person was told can be proven later."),
-		field.Text("evidence").Optional().Nillable().Immutable().StructTag(`json:"-"`),
+			Comment("SHA-256 of the text shown, hex: the text itself is kept under it."),
+		field.String("ground").Default("").Immutable().
+			Comment("Of a restriction: which letter of GDPR Art. 18(1). Of an objection that is overruled: the compelling grounds (Art. 21(1))."),
+		field.Text("evidence").Default("").Immutable().StructTag(`json:"-"`).
+			Comment("A reference to what proves it, such as the number of a form; never the proof itself."),
+		field.Time("expires_at").Optional().Nillable().Immutable().
+			Comment("From then on it is no consent any more."),
 	}
 }
 
-// Indexes serve "what did this person say about this purpose".
+// Indexes serve "what did this person say, in order".
 func (ConsentEntry) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("subject_id", "purpose", "at")}
+	return []ent.Index{index.Fields("subject_id", "seq").Unique()}
 }
 
 // Hooks refuse updates and deletions.

@@ -65,7 +65,7 @@ func give(ctx context.Context, s *Store) (uuid.UUID, error) {
 	if err != nil {
 		return id, err
 	}
-	for field, value := range map[string]any{"subject_id": guard.NewID(), "purpose": "SALES", "action": "GIVE", "actor": "subject"} {
+	for field, value := range map[string]any{"subject_id": guard.NewID(), "seq": int64(1), "purpose": "SALES", "decision": "GIVE", "at": guard.Now(), "method": "PORTAL", "actor": "subject"} {
 		if err := ent.Assign(m, field, value); err != nil {
 			return id, err
 		}
@@ -118,12 +118,12 @@ func TestConsentLedgerIsAppendOnly(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, err, guard.ErrAppendOnly)
 			}
 		}
-		for _, q := range []string{"UPDATE consent_entries SET action = 'WITHDRAW'", "DELETE FROM consent_entries"} {
+		for _, q := range []string{"UPDATE consent_entries SET decision = 'WITHDRAW'", "DELETE FROM consent_entries"} {
 			if _, err := s.DB.Exec(q); err == nil {
 				t.Errorf("%s went through", q)
 			}
 		}
-		if n, err := s.Client.ConsentEntry.Query().Where(consententry.ActionEQ(consententry.ActionGIVE)).Count(ctx); err != nil || n != 1 {
+		if n, err := s.Client.ConsentEntry.Query().Where(consententry.DecisionEQ(consententry.DecisionGIVE)).Count(ctx); err != nil || n != 1 {
 			t.Errorf("%d entries (%v), want the one that was given", n, err)
 		}
 	})

@@ -438,6 +438,28 @@ func (o *ConsentChange) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// ConsentEntry is an encoded ConsentEntry.
+type ConsentEntry struct{ read.Object }
+
+func (o ConsentEntry) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ConsentEntry) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// ConsentHistory is an encoded ConsentHistory.
+type ConsentHistory struct{ read.Object }
+
+func (o ConsentHistory) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *ConsentHistory) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // ConsentPayload is an encoded ConsentPayload.
 type ConsentPayload struct{ read.Object }
 
@@ -1153,6 +1175,17 @@ func (o *NoteEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// NoticeText is an encoded NoticeText.
+type NoticeText struct{ read.Object }
+
+func (o NoticeText) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *NoticeText) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // PageInfo is an encoded PageInfo.
 type PageInfo struct{ read.Object }
 
@@ -1271,6 +1304,28 @@ func (o ProductEdge) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 }
 
 func (o *ProductEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// RestrictionPayload is an encoded RestrictionPayload.
+type RestrictionPayload struct{ read.Object }
+
+func (o RestrictionPayload) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *RestrictionPayload) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
+// RestrictionState is an encoded RestrictionState.
+type RestrictionState struct{ read.Object }
+
+func (o RestrictionState) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *RestrictionState) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 

@@ -183,11 +183,9 @@ func (e *Engine) consentChange(ctx context.Context, s *Session, op *graphql.Oper
 		oc.Topic = &Topic{Subject: subject}
 		return Object{}, nil
 	}
-	var states []ConsentState
-	if e.consents != nil {
-		if states, err = e.consents.States(ctx, subject); err != nil {
-			return Object{}, fmt.Errorf("read consents: %w", err)
-		}
+	states, err := e.book.States(ctx, subject, s.Now)
+	if err != nil {
+		return Object{}, fmt.Errorf("read consents: %w", err)
 	}
 	var whole []byte
 	for _, st := range states {
@@ -197,26 +195,9 @@ func (e *Engine) consentChange(ctx context.Context, s *Session, op *graphql.Oper
 	if oc.Told = !oc.Quiet && oc.After.Mark != oc.Before.Mark; !oc.Told {
 		return Object{}, nil
 	}
-	enc := &encoder{buf: []byte{'{'}}
-	for i, sub := range graphql.CollectFields(op, f.Selections, []string{"ConsentChange"}) {
-		if i > 0 {
-			enc.buf = append(enc.buf, ',')
-		}
-		enc.buf = append(enc.buf, `"`+sub.Alias+`":`...)
-		if sub.Name == "__typename" {
-			enc.buf = append(enc.buf, `"ConsentChange"`...)
-			continue
-		}
-		enc.buf = append(enc.buf, '[')
-		for j, st := range states {
-			if j > 0 {
-				enc.buf = append(enc.buf, ',')
-			}
-			enc.consent(op, sub, st)
-		}
-		enc.buf = append(enc.buf, ']')
-	}
-	return Object{json: append(enc.buf, '}')}, nil
+	return e.answer(op, f, record{"ConsentChange", func(graphql.CollectedField) (any, error) {
+		return e.statesOf(ctx, states), nil
+	}})
 }
 
 // person is whose consents are asked for.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
@@ -20,25 +19,12 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/directives/predicate"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
 
 // Source gives the SQL of a query on a type, after Ent's policy allowed it. The generated Ent client is one.
 type Source interface {
 	PlanSQL(ctx context.Context, typ string, mod func(*entsql.Selector)) (string, []any, error)
-}
-
-// Consents tells a subject's given consents, for `me`.
-type Consents interface {
-	// States returns the subject's state of every purpose.
-	States(ctx context.Context, subject policy.SubjectID) ([]ConsentState, error)
-}
-
-// ConsentState is what a subject said about one purpose.
-type ConsentState struct {
-	Purpose  *ir.Purpose
-	Given    bool
-	Objected bool
-	At       *time.Time // of the last word; nil before any
 }
 
 // Config is what an Engine needs.
@@ -51,14 +37,15 @@ type Config struct {
 	Dialect  predicate.Dialect
 	Cursors  *Cursors
 	Masker   policy.Masker
-	Opener   Opener   // nil: sealed cells stay closed
-	Consents Consents // nil: `me { consents }` is empty
-	PageSize int      // rows of a page without `first`; default 25
-	MaxPage  int      // default 1000
-	MinGroup int      // people an aggregate must be about to be told, and by which two must differ; default 10
-	Plans    int      // cached plans; default 1024
-	Trace    Trace    // sees the steps of the work; nil: nobody looks
-	Told     Told     // what viewers were told in aggregates; nil: kept in this process
+	Opener   Opener       // nil: sealed cells stay closed
+	Book     consent.Book // what people decided
+	Notices  consent.Notices
+	PageSize int   // rows of a page without `first`; default 25
+	MaxPage  int   // default 1000
+	MinGroup int   // people an aggregate must be about to be told, and by which two must differ; default 10
+	Plans    int   // cached plans; default 1024
+	Trace    Trace // sees the steps of the work; nil: nobody looks
+	Told     Told  // what viewers were told in aggregates; nil: kept in this process
 }
 
 // Engine answers queries.
@@ -72,7 +59,8 @@ type Engine struct {
 	cursors     *Cursors
 	masker      policy.Masker
 	opener      Opener
-	consents    Consents
+	book        consent.Book
+	notices     consent.Notices
 	pageSize    int
 	maxPage     int
 	minGroup    int64
@@ -106,14 +94,19 @@ const (
 	rootMe
 	rootAggregate
 	rootSearch
+	rootConsents
+	rootHistory
+	rootRestriction
+	rootNotice
 )
 
 // New returns an engine for a compiled schema and the store generated from it.
 func New(c Config) (*Engine, error) {
 	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, standbys: c.Standbys, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
-		opener: c.Opener, consents: c.Consents, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
+		opener: c.Opener, book: c.Book, notices: c.Notices, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, changes: map[string]*ir.Type{}, roots: map[string]root{
-			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch}}}
+			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch},
+			"consents": {kind: rootConsents}, "consentHistory": {kind: rootHistory}, "restriction": {kind: rootRestriction}, "noticeText": {kind: rootNotice}}}
 	e.disclosed.schema, e.disclosed.told = c.Schema.Hash, c.Told
 	if c.Told == nil {
 		e.disclosed.told = &toldHere{}
@@ -194,6 +187,12 @@ func (e *Engine) resolve(ctx context.Context, s *Session) (Object, error) {
 		return e.me(ctx, s, op, f)
 	case rootSearch:
 		return e.search(ctx, s, op, f)
+	case rootHistory:
+		return e.history(ctx, s, op, f)
+	case rootRestriction:
+		return e.restricted(ctx, s, op, f)
+	case rootNotice:
+		return e.noticeText(ctx, op, f)
 	case rootGet, rootNode:
 		if root.kind == rootGet {
 			if err := stepUp(root.typ, s.Request); err != nil {
@@ -225,7 +224,10 @@ func (e *Engine) ResolveList(ctx context.Context) (os []Object, err error) {
 func (e *Engine) resolveList(ctx context.Context, s *Session) ([]Object, error) {
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
-	if root := e.roots[f.Name]; root.kind == rootAggregate {
+	switch root := e.roots[f.Name]; root.kind {
+	case rootConsents:
+		return e.standing(ctx, s, op, f)
+	case rootAggregate:
 		if err := stepUp(root.typ, s.Request); err != nil {
 			return nil, err
 		}

@@ -103,6 +103,9 @@ func combine(op string, fs []fragment) fragment {
 
 func not(f fragment) fragment { return fragment{"NOT (" + f.sql + ")", f.args} }
 
+// moment is the time of the request in microseconds since 1970.
+func moment(r *run) any { return r.session.Now.UnixMicro() }
+
 // cutoff is the earliest beginning whose period is still running, at the time of the request.
 func cutoff(p interface{ Cutoff(time.Time) time.Time }) arg {
 	return argFunc(func(r *run) any { return p.Cutoff(r.session.Now) })

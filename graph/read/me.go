@@ -3,7 +3,6 @@ package read
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
@@ -13,38 +12,22 @@ import (
 
 // me answers who the viewer is: their records, if they are a data subject, and what they said about each purpose.
 func (e *Engine) me(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField) (Object, error) {
-	enc := &encoder{}
-	enc.buf = append(enc.buf, '{')
-	for i, sub := range graphql.CollectFields(op, f.Selections, []string{"Me"}) {
-		if i > 0 {
-			enc.buf = append(enc.buf, ',')
-		}
-		enc.buf = append(enc.buf, `"`+sub.Alias+`":`...)
+	return e.answer(op, f, record{"Me", func(sub graphql.CollectedField) (any, error) {
 		switch sub.Name {
-		case "__typename":
-			enc.buf = append(enc.buf, `"Me"`...)
 		case "id":
-			enc.buf = appendString(enc.buf, EncodeID("Me", viewerID(s)))
+			return EncodeID("Me", viewerID(s)), nil
 		case "role":
-			enc.buf = appendString(enc.buf, s.Principal.Role)
+			return s.Principal.Role, nil
 		case "consents":
-			if err := e.myConsents(ctx, s, op, sub, enc); err != nil {
-				return Object{}, err
-			}
-		default:
-			t := e.subjectType(sub.Name)
-			if t == nil {
-				return Object{}, fmt.Errorf("me has no field %s", sub.Name)
-			}
-			json, err := e.mine(ctx, s, op, sub, t, pathOf(ctx)+"."+sub.Alias)
-			if err != nil {
-				return Object{}, err
-			}
-			enc.buf = append(enc.buf, json...)
+			return e.myConsents(ctx, s)
 		}
-	}
-	enc.buf = append(enc.buf, '}')
-	return Object{json: enc.buf}, nil
+		t := e.subjectType(sub.Name)
+		if t == nil {
+			return nil, fmt.Errorf("me has no field %s", sub.Name)
+		}
+		json, err := e.mine(ctx, s, op, sub, t, pathOf(ctx)+"."+sub.Alias)
+		return Object{json: json}, err
+	}})
 }
 
 // viewerID is stable for an identity and tells nothing about it.
@@ -82,60 +65,13 @@ func (e *Engine) mine(ctx context.Context, s *Session, op *graphql.OperationCont
 	return enc.buf, err
 }
 
-func (e *Engine) myConsents(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, enc *encoder) error {
-	var states []ConsentState
-	if e.consents != nil && s.Principal.IsSubject() {
-		var err error
-		if states, err = e.consents.States(ctx, s.Principal.Subject); err != nil {
-			return fmt.Errorf("read own consents: %w", err)
-		}
+func (e *Engine) myConsents(ctx context.Context, s *Session) ([]record, error) {
+	if !s.Principal.IsSubject() {
+		return []record{}, nil
 	}
-	enc.buf = append(enc.buf, '[')
-	for i, st := range states {
-		if i > 0 {
-			enc.buf = append(enc.buf, ',')
-		}
-		enc.consent(op, f, st)
+	states, err := e.book.States(ctx, s.Principal.Subject, s.Now)
+	if err != nil {
+		return nil, fmt.Errorf("read own consents: %w", err)
 	}
-	enc.buf = append(enc.buf, ']')
-	return nil
-}
-
-var basisNames = map[ir.Basis]string{
-	ir.BasisConsent: "CONSENT", ir.BasisContract: "CONTRACT", ir.BasisLegalObligation: "LEGAL_OBLIGATION",
-	ir.BasisVitalInterests: "VITAL_INTERESTS", ir.BasisPublicTask: "PUBLIC_TASK", ir.BasisLegitimateInterests: "LEGITIMATE_INTERESTS",
-}
-
-// consent writes a ConsentState with the selection of f.
-func (enc *encoder) consent(op *graphql.OperationContext, f graphql.CollectedField, st ConsentState) {
-	enc.buf = append(enc.buf, '{')
-	for i, sub := range graphql.CollectFields(op, f.Selections, []string{"ConsentState"}) {
-		if i > 0 {
-			enc.buf = append(enc.buf, ',')
-		}
-		enc.buf = append(enc.buf, `"`+sub.Alias+`":`...)
-		switch sub.Name {
-		case "__typename":
-			enc.buf = append(enc.buf, `"ConsentState"`...)
-		case "purpose":
-			enc.buf = appendString(enc.buf, st.Purpose.Name)
-		case "basis":
-			enc.buf = appendString(enc.buf, basisNames[st.Purpose.Basis])
-		case "notice":
-			enc.buf = appendString(enc.buf, st.Purpose.Notice)
-		case "given":
-			enc.buf = fmt.Appendf(enc.buf, "%t", st.Given)
-		case "objected":
-			enc.buf = fmt.Appendf(enc.buf, "%t", st.Objected)
-		case "at":
-			if st.At == nil {
-				enc.buf = append(enc.buf, "null"...)
-			} else {
-				enc.buf = appendString(enc.buf, st.At.UTC().Format(time.RFC3339Nano))
-			}
-		default:
-			enc.buf = append(enc.buf, "null"...)
-		}
-	}
-	enc.buf = append(enc.buf, '}')
+	return e.statesOf(ctx, states), nil
 }

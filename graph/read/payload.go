@@ -9,12 +9,11 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
-// Part is the content of one field of a mutation's payload: a row to read back, a text, or a consent.
+// Part is the content of one field of a mutation's payload: a row to read back, or a value.
 type Part struct {
-	Type    *ir.Type // with ID: the row, read back through the read path
-	ID      string   // global id
-	Text    string
-	Consent *ConsentState
+	Type  *ir.Type // with ID: the row, read back through the read path
+	ID    string   // global id
+	Value any      // a text, or as StatePart and its like make it
 }
 
 // PlanPayload finds fault with what a mutation is to give back before anything is written: an answer that fails after
@@ -47,34 +46,18 @@ func (e *Engine) Payload(ctx context.Context, typ string, parts map[string]Part)
 	}
 	f := graphql.GetFieldContext(ctx).Field
 	op := graphql.GetOperationContext(ctx)
-	enc := &encoder{buf: []byte{'{'}}
-	for i, sub := range graphql.CollectFields(op, f.Selections, []string{typ}) {
-		if i > 0 {
-			enc.buf = append(enc.buf, ',')
-		}
-		enc.buf = append(enc.buf, `"`+sub.Alias+`":`...)
+	return e.answer(op, f, record{typ, func(sub graphql.CollectedField) (any, error) {
 		part, ok := parts[sub.Name]
 		switch {
-		case sub.Name == "__typename":
-			enc.buf = appendString(enc.buf, typ)
 		case !ok:
-			return Object{}, fmt.Errorf("%s has no field %s", typ, sub.Name)
-		case part.Consent != nil:
-			enc.consent(op, sub, *part.Consent)
-		case part.Type != nil:
-			rows, err := e.get(ctx, s, op, sub, pathOf(ctx)+"."+sub.Alias, part.Type, []string{part.ID})
-			if err != nil {
-				return Object{}, err
-			}
-			if rows[0].IsNull() {
-				enc.buf = append(enc.buf, "null"...)
-			} else {
-				enc.buf = append(enc.buf, rows[0].json...)
-			}
-		default:
-			enc.buf = appendString(enc.buf, part.Text)
+			return nil, fmt.Errorf("%s has no field %s", typ, sub.Name)
+		case part.Type == nil:
+			return part.Value, nil
 		}
-	}
-	enc.buf = append(enc.buf, '}')
-	return Object{json: enc.buf}, nil
+		rows, err := e.get(ctx, s, op, sub, pathOf(ctx)+"."+sub.Alias, part.Type, []string{part.ID})
+		if err != nil {
+			return nil, err
+		}
+		return rows[0], nil
+	}})
 }

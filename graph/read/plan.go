@@ -307,8 +307,8 @@ func (p *planner) states(lv *level, o *object, c *policy.Cell) {
 	if !c.ByRow() || o.states != nil {
 		return
 	}
-	for _, expr := range p.sql.owned(o.typ, o.alias, "privacy_state") {
-		o.states = append(o.states, lv.col(text(expr)))
+	for _, state := range p.sql.states(o.typ, o.alias) {
+		o.states = append(o.states, lv.col(state))
 	}
 }
 

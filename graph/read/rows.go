@@ -95,25 +95,51 @@ func (s sqlFor) alive(rs []*ir.Retain, alias string) fragment {
 // owned renders a column of each of the row's owners; null where there is no owner on that path.
 func (s sqlFor) owned(t *ir.Type, alias, name string) []string {
 	var out []string
-	for _, path := range t.Owners {
-		out = append(out, s.follow(path, alias, name))
+	for _, f := range s.owners(t, alias, func(at string) fragment { return text(column(at, name)) }) {
+		out = append(out, f.sql)
 	}
 	return out
 }
 
+// owners renders something of the row of each of the row's owners; null where there is no owner on that path.
+func (s sqlFor) owners(t *ir.Type, alias string, what func(alias string) fragment) []fragment {
+	var out []fragment
+	for _, path := range t.Owners {
+		out = append(out, s.at(path, alias, what))
+	}
+	return out
+}
+
+// states renders the privacy state of each of the row's owners, without consents that have run out at the time of the request.
+// Most people have none that runs out: then it is one comparison of a column beside the state.
+func (s sqlFor) states(t *ir.Type, alias string) []fragment {
+	return s.owners(t, alias, func(at string) fragment {
+		state, until, x := column(at, "privacy_state"), column(at, "consent_until"), s.alias("x")
+		return fragment{"CASE WHEN " + until + " > ? THEN " + state + " ELSE " + state +
+			" & ~COALESCE((SELECT CAST(SUM(" + column(x, "mask") + ") AS bigint) FROM \"consent_expiries\" AS " + quote(x) +
+			" WHERE " + column(x, "subject_id") + " = " + column(at, "subject_id") + " AND " + column(x, "until") + " <= ?), 0) END",
+			[]arg{argFunc(moment), argFunc(moment)}}
+	})
+}
+
 // follow renders column name at the end of a chain of to-one edges, as a scalar subquery.
 func (s sqlFor) follow(path []*ir.Field, alias, name string) string {
+	return s.at(path, alias, func(at string) fragment { return text(column(at, name)) }).sql
+}
+
+// at renders something of the row at the end of a chain of to-one edges, as a scalar subquery.
+func (s sqlFor) at(path []*ir.Field, alias string, what func(alias string) fragment) fragment {
 	if len(path) == 0 {
-		return column(alias, name)
+		return what(alias)
 	}
 	edge := path[0]
 	if b, ok := s.beside[alias]; ok && b.Column == edge.Column {
-		return s.follow(path[1:], b.Alias, name)
+		return s.at(path[1:], b.Alias, what)
 	}
 	inner := s.alias("o")
-	return fmt.Sprintf("(SELECT %s FROM %s AS %s WHERE %s = %s)",
-		s.follow(path[1:], inner, name), quote(edge.Edge.Target.Table), quote(inner),
-		column(inner, "id"), column(alias, edge.Column))
+	f := s.at(path[1:], inner, what)
+	return fragment{fmt.Sprintf("(SELECT %s FROM %s AS %s WHERE %s = %s)",
+		f.sql, quote(edge.Edge.Target.Table), quote(inner), column(inner, "id"), column(alias, edge.Column)), f.args}
 }
 
 // consented holds where every owner's state has all of bits, and there is an owner.
@@ -122,22 +148,23 @@ func (s sqlFor) consented(t *ir.Type, alias string, bits policy.State) fragment 
 		return fragment{}
 	}
 	var fs []fragment
-	states := s.owned(t, alias, "privacy_state")
+	states := s.states(t, alias)
 	if len(states) == 0 {
 		return text("1 = 0")
 	}
-	for _, st := range states {
+	ids := s.owned(t, alias, "id")
+	for i, st := range states {
 		// All of the bits, said so that PostgreSQL does not take it for rare: of `=` it expects one row in two hundred.
-		f := st + " & " + stateLiteral(bits) + " >= " + stateLiteral(bits)
+		f := fragment{"(" + st.sql + ") & " + stateLiteral(bits) + " >= " + stateLiteral(bits), st.args}
 		if len(states) > 1 {
-			f = st + " IS NULL OR " + f
+			f = or(text(ids[i]+" IS NULL"), f)
 		}
-		fs = append(fs, text(f))
+		fs = append(fs, f)
 	}
 	if len(states) > 1 {
 		var some []fragment
-		for _, st := range states {
-			some = append(some, text(st+" IS NOT NULL"))
+		for _, id := range ids {
+			some = append(some, text(id+" IS NOT NULL"))
 		}
 		fs = append(fs, or(some...))
 	}

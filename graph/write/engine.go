@@ -77,11 +77,8 @@ func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
 	}
 	ctx, end := e.Trace.Begin(ctx, step)
 	defer func() { end(err) }()
-	switch f.Name {
-	case "giveConsent":
-		return e.consent(ctx, s, args, true)
-	case "withdrawConsent":
-		return e.consent(ctx, s, args, false)
+	if d, ok := decisions[f.Name]; ok {
+		return e.decide(ctx, s, args, d)
 	}
 	if !ok {
 		return read.Object{}, fmt.Errorf("%s is not a mutation of the engine", f.Name)

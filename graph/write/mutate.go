@@ -363,7 +363,7 @@ func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 	if err != nil {
 		return read.Object{}, err
 	}
-	return e.Reads.Payload(ctx, payloadOf(ir.Delete, t), map[string]read.Part{"deletedId": {Text: read.EncodeID(t.Name, id)}})
+	return e.Reads.Payload(ctx, payloadOf(ir.Delete, t), map[string]read.Part{"deletedId": {Value: read.EncodeID(t.Name, id)}})
 }
 
 // gone looks whether a row is not there any more.

@@ -1,4 +1,5 @@
-// Package consent keeps what people said about each purpose (GDPR Art. 7): an append-only ledger that proves it, and
-// one bit per purpose in the privacy state of every row of the person, by which reads decide. Both are written in one
-// transaction, so that there is no moment in which the proof and the effect differ.
+// Package consent keeps what people decided about the use of their data: consent to a purpose and its withdrawal (GDPR Art. 7),
+// objection (Art. 21) and restriction (Art. 18). An append-only ledger proves it, and a privacy state on every row of the person,
+// by which reads decide, carries it out. Both are written in one transaction, so that there is no moment in which the proof and
+// the effect differ.
 package consent

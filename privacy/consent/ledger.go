@@ -2,10 +2,7 @@ package consent
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,104 +15,139 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
 )
 
-// Errors a caller can act on.
-var (
-	ErrNotByConsent   = errors.New("this purpose does not rest on consent")
-	ErrUnknownSubject = errors.New("no record of this person")
-)
-
-// Entry is what someone said. Art. 7(1): the controller shall be able to demonstrate that the subject has consented.
+// Entry is a decision to be recorded. Art. 7(1): the controller shall be able to demonstrate that the subject has consented.
 type Entry struct {
 	policy.Withheld
 
-	ID      uuid.UUID // of the line; zero: a new one
-	Subject policy.SubjectID
-	Purpose *ir.Purpose
-	Give    bool // false: withdrawn (Art. 7(3))
-	At      time.Time
-	Method  string // how it was said: "self-service", "telephone", "import"
-	Actor   string // who recorded it: a role, or "subject"
-	// NoticeVersion names the text the person saw; empty stands for the text's hash.
-	NoticeVersion string
-	Evidence      string // a reference, e.g. the id of a recorded call; never the recording
+	ID         uuid.UUID // of the line; zero: a new one
+	Subject    policy.SubjectID
+	Decision   Decision
+	Purpose    *ir.Purpose // nil where the decision is about all processing
+	At         time.Time
+	Method     Method
+	Actor      string // BySubject, "system", or the role that recorded it
+	RecordedBy string // the identity behind the role
+	Notice     string // hash of the text shown; empty: the current one, where one is shown
+	Language   string // BCP 47; empty: the schema's own
+	Ground     string // of a restriction, or of an objection that is overruled
+	Evidence   string // a reference, e.g. the id of a recorded call; never the recording
+	ExpiresAt  time.Time
 }
 
-// Ledger records consent.
+// Line is an entry as the ledger keeps it.
+type Line = ent.ConsentEntry
+
+// Ledger records decisions.
 type Ledger struct {
 	schema  *ir.Schema
 	dialect string
+	notices Notices
 }
 
 // New returns the ledger of a schema on a database of Ent's dialect name.
-func New(s *ir.Schema, dialect string) *Ledger { return &Ledger{schema: s, dialect: dialect} }
+func New(s *ir.Schema, dialect string, notices Notices) *Ledger {
+	return &Ledger{schema: s, dialect: dialect, notices: notices}
+}
 
-// Record appends the entry and sets or clears the purpose's bit on every row of the subject, with client working on tx.
-// When the transaction commits, every later read decides by it. It fails with ErrNotByConsent or ErrUnknownSubject.
-func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e Entry) error {
-	if !e.Purpose.ByConsent() {
-		return fmt.Errorf("%s: %w", e.Purpose.Name, ErrNotByConsent)
+// Record appends the entry and changes the privacy state of every row of the subject, with client working on tx. When the
+// transaction commits, every later read decides by it. It fails with one of the errors above, and then nothing was written.
+func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e Entry) (*Line, error) {
+	e.At = e.At.UTC().Truncate(time.Microsecond)
+	if err := about(e.Decision, e.Purpose); err != nil {
+		return nil, err
 	}
-	rows, err := l.mark(ctx, tx, e)
+	text, err := l.shown(ctx, e)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if rows == 0 {
-		return ErrUnknownSubject
+	if !e.ExpiresAt.IsZero() && (e.Decision != Give || !e.ExpiresAt.After(e.At)) {
+		return nil, ErrExpired
 	}
-	hash := NoticeHash(e.Purpose)
-	if e.NoticeVersion == "" {
-		e.NoticeVersion = hash[:12]
+	ctx = policy.WithCapability(ctx, "consent")
+	// The update comes first: it locks the person's rows, so that decisions of one person take effect in the order of their lines.
+	if err := l.mark(ctx, tx, e); err != nil {
+		return nil, err
 	}
-	action := consententry.ActionWITHDRAW
-	if e.Give {
-		action = consententry.ActionGIVE
+	last, err := client.ConsentEntry.Query().Where(consententry.SubjectID(e.Subject)).Order(consententry.BySeq(entsql.OrderDesc())).First(ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		return nil, fmt.Errorf("read the consent ledger: %w", err)
 	}
-	create := client.ConsentEntry.Create().SetSubjectID(e.Subject).SetPurpose(e.Purpose.Name).SetAction(action).
-		SetAt(e.At.UTC()).SetMethod(e.Method).SetActor(e.Actor).SetNoticeVersion(e.NoticeVersion).SetNoticeHash(hash)
+	seq := int64(1)
+	if last != nil {
+		seq = last.Seq + 1
+	}
+	if err := l.In(client, tx).precedent(ctx, e); err != nil {
+		return nil, err
+	}
+	create := client.ConsentEntry.Create().SetSubjectID(e.Subject).SetSeq(seq).SetDecision(e.Decision).SetAt(e.At).SetMethod(e.Method).
+		SetActor(e.Actor).SetRecordedBy(e.RecordedBy).SetLanguage(text.Language).SetNoticeVersion(text.Version).SetNoticeHash(text.Hash).
+		SetGround(e.Ground).SetEvidence(e.Evidence)
 	if e.ID != uuid.Nil {
 		create.SetID(e.ID)
 	}
-	if e.Evidence != "" {
-		create.SetEvidence(e.Evidence)
+	if e.Purpose != nil {
+		create.SetPurpose(e.Purpose.Name).SetBit(e.Purpose.Bit)
 	}
-	if err := create.Exec(policy.WithCapability(ctx, "consent")); err != nil {
-		return fmt.Errorf("append to the consent ledger: %w", err)
+	if !e.ExpiresAt.IsZero() {
+		create.SetExpiresAt(e.ExpiresAt.UTC().Truncate(time.Microsecond))
+	}
+	line, err := create.Save(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("append to the consent ledger: %w", err)
+	}
+	return line, nil
+}
+
+// shown is the text that the entry says was shown. Consent is to what was shown, so it must be what holds now (Art. 4(11):
+// informed); every other decision may have been made on an older text, or on none.
+func (l *Ledger) shown(ctx context.Context, e Entry) (Text, error) {
+	switch {
+	case e.Purpose == nil:
+		return Text{}, nil
+	case e.Notice == "" && (e.Decision == Give || e.Method == Portal):
+		return l.notices.Current(e.Purpose, e.Language), nil
+	case e.Notice == "":
+		return Text{}, nil
+	}
+	t, err := l.notices.ByHash(ctx, e.Notice)
+	if err != nil {
+		return Text{}, err
+	}
+	if t.Purpose != e.Purpose.Name {
+		return Text{}, ErrUnknownNotice
+	}
+	// What was collected before, elsewhere, was collected on the text of that time.
+	if e.Decision == Give && e.Method != Import && l.notices.Current(e.Purpose, t.Language).Hash != t.Hash {
+		return Text{}, ErrNoticeChanged
+	}
+	return t, nil
+}
+
+// precedent checks what must have been said before, with the person's rows locked.
+func (b Book) precedent(ctx context.Context, e Entry) error {
+	switch e.Decision {
+	case OverruleObjection, WithdrawObjection:
+		last, err := b.last(ctx, e.Subject, consententry.Bit(e.Purpose.Bit))
+		if err != nil {
+			return err
+		}
+		if last == nil || last.Decision != Object {
+			return ErrNoObjection
+		}
+		if e.Decision == OverruleObjection && e.Purpose.DirectMarketing {
+			return ErrAbsolute
+		}
+	case Inform, LiftRestriction:
+		last, err := b.last(ctx, e.Subject, consententry.DecisionIn(Restrict, Inform, LiftRestriction))
+		if err != nil {
+			return err
+		}
+		if last == nil || last.Decision == LiftRestriction {
+			return ErrNotRestricted
+		}
+		if e.Decision == LiftRestriction && e.Actor != BySubject && last.Decision != Inform {
+			return ErrNotTold
+		}
 	}
 	return nil
-}
-
-// mark sets or clears the purpose's bit in the privacy state of all the subject's rows, of whatever type.
-func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) (int64, error) {
-	var total int64
-	for _, t := range l.schema.Types {
-		if !t.Subject {
-			continue
-		}
-		bit := int64(policy.PurposeBit(e.Purpose))
-		op := " | "
-		if !e.Give {
-			op, bit = " & ", ^bit
-		}
-		query, args := entsql.Dialect(l.dialect).Update(t.Table).
-			Set("privacy_state", entsql.ExprFunc(func(b *entsql.Builder) {
-				b.Ident("privacy_state").WriteString(op).WriteString(fmt.Sprintf("(%d)", bit))
-			})).
-			Where(entsql.EQ("subject_id", e.Subject.String())).Query()
-		res, err := tx.ExecContext(ctx, query, args...)
-		if err != nil {
-			return 0, fmt.Errorf("set privacy state in %s: %w", t.Table, err)
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return 0, fmt.Errorf("set privacy state in %s: %w", t.Table, err)
-		}
-		total += n
-	}
-	return total, nil
-}
-
-// NoticeHash identifies the exact words a purpose's notice has: SHA-256, hex.
-func NoticeHash(p *ir.Purpose) string {
-	sum := sha256.Sum256([]byte(p.Notice))
-	return hex.EncodeToString(sum[:])
 }

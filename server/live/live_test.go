@@ -486,7 +486,7 @@ func TestWithdrawnConsentIsMaskedFromThen(t *testing.T) {
 	s := open(t, nil)
 	id := s.create("Ada")
 	say := func(what string) {
-		s.ask("officer", `mutation { `+what+`Consent(input: {subject: "`+id+`", purpose: MARKETING, method: "telephone"}) { entryId } }`)
+		s.ask("officer", `mutation { `+what+`Consent(input: {subject: "`+id+`", purpose: MARKETING, method: TELEPHONE, evidence: "call 7"}) { entryId } }`)
 	}
 	const q = `subscription @for(purpose: MARKETING) { contactChanged { kind node { email } } }`
 	say("give")

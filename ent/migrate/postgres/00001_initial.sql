@@ -147,25 +147,44 @@ CREATE INDEX "campaignmember_lead_id_id" ON "campaign_members" ("lead_id", "id")
 CREATE TABLE "consent_entries" (
   "id" uuid NOT NULL,
   "subject_id" uuid NOT NULL,
-  "purpose" character varying NOT NULL,
-  "action" character varying NOT NULL,
+  "seq" bigint NOT NULL,
+  "decision" character varying NOT NULL,
+  "purpose" character varying NOT NULL DEFAULT '',
+  "bit" bigint NOT NULL DEFAULT -1,
   "at" timestamptz NOT NULL,
-  "method" character varying NOT NULL DEFAULT '',
+  "method" character varying NOT NULL,
   "actor" character varying NOT NULL,
+  "recorded_by" character varying NOT NULL DEFAULT '',
+  "language" character varying NOT NULL DEFAULT '',
   "notice_version" character varying NOT NULL DEFAULT '',
   "notice_hash" character varying NOT NULL DEFAULT '',
-  "evidence" text NULL,
+  "ground" character varying NOT NULL DEFAULT '',
+  "evidence" text NOT NULL DEFAULT '',
+  "expires_at" timestamptz NULL,
   PRIMARY KEY ("id")
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX "consententry_subject_id_purpose_at" ON "consent_entries" ("subject_id", "purpose", "at");
+CREATE UNIQUE INDEX "consententry_subject_id_seq" ON "consent_entries" ("subject_id", "seq");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE "consent_expiries" (
+  "id" uuid NOT NULL,
+  "subject_id" uuid NOT NULL,
+  "mask" bigint NOT NULL,
+  "until" bigint NOT NULL,
+  PRIMARY KEY ("id")
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX "consentexpiry_subject_id_mask" ON "consent_expiries" ("subject_id", "mask");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TABLE "contacts" (
   "id" uuid NOT NULL,
   "subject_id" uuid NOT NULL,
   "privacy_state" bigint NOT NULL DEFAULT 0,
+  "consent_until" bigint NOT NULL DEFAULT -9223372036854775808,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
   "first_name_sealed" bytea NULL,
@@ -297,6 +316,7 @@ CREATE TABLE "leads" (
   "id" uuid NOT NULL,
   "subject_id" uuid NOT NULL,
   "privacy_state" bigint NOT NULL DEFAULT 0,
+  "consent_until" bigint NOT NULL DEFAULT -9223372036854775808,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
   "first_name_sealed" bytea NULL,
@@ -523,6 +543,7 @@ CREATE TABLE "users" (
   "id" uuid NOT NULL,
   "subject_id" uuid NOT NULL,
   "privacy_state" bigint NOT NULL DEFAULT 0,
+  "consent_until" bigint NOT NULL DEFAULT -9223372036854775808,
   "external_id" text NULL,
   "external_id_instance" bigint NOT NULL DEFAULT 0,
   "name_sealed" bytea NULL,

@@ -157,25 +157,44 @@ CREATE INDEX `campaignmember_lead_id_id` ON `campaign_members` (`lead_id`, `id`)
 CREATE TABLE `consent_entries` (
   `id` uuid NOT NULL,
   `subject_id` uuid NOT NULL,
-  `purpose` text NOT NULL,
-  `action` text NOT NULL,
+  `seq` integer NOT NULL,
+  `decision` text NOT NULL,
+  `purpose` text NOT NULL DEFAULT (''),
+  `bit` integer NOT NULL DEFAULT (-1),
   `at` datetime NOT NULL,
-  `method` text NOT NULL DEFAULT (''),
+  `method` text NOT NULL,
   `actor` text NOT NULL,
+  `recorded_by` text NOT NULL DEFAULT (''),
+  `language` text NOT NULL DEFAULT (''),
   `notice_version` text NOT NULL DEFAULT (''),
   `notice_hash` text NOT NULL DEFAULT (''),
-  `evidence` text NULL,
+  `ground` text NOT NULL DEFAULT (''),
+  `evidence` text NOT NULL DEFAULT (''),
+  `expires_at` datetime NULL,
   PRIMARY KEY (`id`)
 );
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE INDEX `consententry_subject_id_purpose_at` ON `consent_entries` (`subject_id`, `purpose`, `at`);
+CREATE UNIQUE INDEX `consententry_subject_id_seq` ON `consent_entries` (`subject_id`, `seq`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `consent_expiries` (
+  `id` uuid NOT NULL,
+  `subject_id` uuid NOT NULL,
+  `mask` integer NOT NULL,
+  `until` integer NOT NULL,
+  PRIMARY KEY (`id`)
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX `consentexpiry_subject_id_mask` ON `consent_expiries` (`subject_id`, `mask`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TABLE `contacts` (
   `id` uuid NOT NULL,
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
+  `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name_sealed` blob NULL,
@@ -313,6 +332,7 @@ CREATE TABLE `leads` (
   `id` uuid NOT NULL,
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
+  `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name_sealed` blob NULL,
@@ -554,6 +574,7 @@ CREATE TABLE `users` (
   `id` uuid NOT NULL,
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
+  `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `name_sealed` blob NULL,

@@ -376,26 +376,45 @@ table "consent_entries" {
     null = false
     type = uuid
   }
-  column "purpose" {
+  column "seq" {
+    null = false
+    type = integer
+  }
+  column "decision" {
     null = false
     type = text
   }
-  column "action" {
-    null = false
-    type = text
+  column "purpose" {
+    null    = false
+    type    = text
+    default = sql("''")
+  }
+  column "bit" {
+    null    = false
+    type    = integer
+    default = sql("-1")
   }
   column "at" {
     null = false
     type = datetime
   }
   column "method" {
-    null    = false
-    type    = text
-    default = sql("''")
+    null = false
+    type = text
   }
   column "actor" {
     null = false
     type = text
+  }
+  column "recorded_by" {
+    null    = false
+    type    = text
+    default = sql("''")
+  }
+  column "language" {
+    null    = false
+    type    = text
+    default = sql("''")
   }
   column "notice_version" {
     null    = false
@@ -407,15 +426,52 @@ table "consent_entries" {
     type    = text
     default = sql("''")
   }
+  column "ground" {
+    null    = false
+    type    = text
+    default = sql("''")
+  }
   column "evidence" {
+    null    = false
+    type    = text
+    default = sql("''")
+  }
+  column "expires_at" {
     null = true
-    type = text
+    type = datetime
   }
   primary_key {
     columns = [column.id]
   }
-  index "consententry_subject_id_purpose_at" {
-    columns = [column.subject_id, column.purpose, column.at]
+  index "consententry_subject_id_seq" {
+    unique  = true
+    columns = [column.subject_id, column.seq]
+  }
+}
+table "consent_expiries" {
+  schema = schema.public
+  column "id" {
+    null = false
+    type = uuid
+  }
+  column "subject_id" {
+    null = false
+    type = uuid
+  }
+  column "mask" {
+    null = false
+    type = integer
+  }
+  column "until" {
+    null = false
+    type = integer
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "consentexpiry_subject_id_mask" {
+    unique  = true
+    columns = [column.subject_id, column.mask]
   }
 }
 table "contacts" {
@@ -432,6 +488,11 @@ table "contacts" {
     null    = false
     type    = integer
     default = sql("0")
+  }
+  column "consent_until" {
+    null    = false
+    type    = integer
+    default = sql("-9223372036854775808")
   }
   column "external_id" {
     null = true
@@ -768,6 +829,11 @@ table "leads" {
     null    = false
     type    = integer
     default = sql("0")
+  }
+  column "consent_until" {
+    null    = false
+    type    = integer
+    default = sql("-9223372036854775808")
   }
   column "external_id" {
     null = true
@@ -1337,6 +1403,11 @@ table "users" {
     null    = false
     type    = integer
     default = sql("0")
+  }
+  column "consent_until" {
+    null    = false
+    type    = integer
+    default = sql("-9223372036854775808")
   }
   column "external_id" {
     null = true
