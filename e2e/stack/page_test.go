@@ -32,7 +32,7 @@ func TestAWithdrawalWaitsForPagesUnderWay(t *testing.T) {
 		if what == "withdraw" {
 			evidence = ""
 		}
-		return fmt.Sprintf(`mutation @for(purpose: SUPPORT) { %sConsent(input: {purpose: ACCESSIBILITY, subject: %q, method: "telephone"%s}) { consent { given } } }`, what, id, evidence)
+		return fmt.Sprintf(`mutation @for(purpose: SUPPORT) { %sConsent(input: {purpose: ACCESSIBILITY, subject: %q, method: TELEPHONE%s}) { consent { given } } }`, what, id, evidence)
 	}
 	const needs = "a ramp"
 	page := fmt.Sprintf(`query @for(purpose: SUPPORT) { contacts(where: {id: {eq: %q}}) { nodes { accessibilityNeeds tickets { nodes { title } } } } }`, id)
