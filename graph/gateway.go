@@ -43,6 +43,7 @@ type Config struct {
 	// MinGroup is the number of people an aggregate must be about to be told; default 10.
 	MinGroup int
 	Keyring  *keyring.Keyring // seals and opens what is kept of people
+	Receipts Receipts         // of what people decide; nil: there are none
 	SignIn   SignIn           // of STEP_UP_REQUIRED; nil tells no addresses
 	Trace    read.Trace       // sees the steps of operations; nil: nobody looks
 	// Documents are the trusted ones; nil: there are none. Mode says whether others are answered over HTTP.
@@ -61,10 +62,11 @@ type Config struct {
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
 type SignIn func(ctx context.Context, need ir.StepUp) map[string]string
 
-// Once and Told are ports of the packages that write and read.
+// Once, Told and Receipts are ports of the packages that write and read.
 type (
-	Once = write.Once
-	Told = read.Told
+	Once     = write.Once
+	Told     = read.Told
+	Receipts = write.Receipts
 )
 
 // Gateway answers GraphQL operations over one store.
@@ -142,7 +144,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema),
 		Everywhere: everywhere, Log: c.Log},
-		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
+		Reads: g.reads, Ledger: g.ledger, Receipts: c.Receipts, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})

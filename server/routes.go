@@ -64,6 +64,11 @@ func (s *Server) routes() http.Handler {
 	if who, ok := s.who.(identity.SignsOut); ok {
 		r.With(site.guard, limited(s.config.Timeout)).Post("/logout", identity.SignOut(who))
 	}
+	if s.receipts != nil {
+		keys := r.With(limited(s.config.Timeout))
+		keys.Get(receiptKeysPath, s.receiptKeys)
+		keys.Head(receiptKeysPath, s.receiptKeys)
+	}
 	notAllowed := notAllowed(r)
 	r.Method(http.MethodOptions, "/graphql", site.preflight(notAllowed))
 	r.MethodNotAllowed(notAllowed)

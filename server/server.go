@@ -22,6 +22,7 @@ type Parts struct {
 	Live      live.Gateway       // answers operations bit by bit; nil: nothing is streamed
 	Events    graph.Events       // of which revoked sessions are heard
 	Streams   func(*live.Config) // changes the bounds of streams; nil: they stay as they are
+	Receipts  ReceiptKeys        // of consent, published to whoever verifies them; nil: there are none
 	Checks    []health.Check     // what answers depend on
 	Identity  identity.Authenticator
 	KnownRole func(role string) bool // reports whether the schema has the role
@@ -35,6 +36,7 @@ type Parts struct {
 type Server struct {
 	config    Config
 	graphql   http.Handler
+	receipts  ReceiptKeys
 	health    *health.Board
 	who       identity.Authenticator
 	knownRole func(string) bool
@@ -50,7 +52,7 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	s := &Server{config: c, graphql: p.GraphQL, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, receipts: p.Receipts, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
 	p.Telemetry.Add(telemetry.Sources{States: s.health.States})
 	if p.Live != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func newKeysRotate() *cobra.Command {
-	var index bool
+	var index, signing bool
 	c := keysCommand(&cobra.Command{
 		Use:   "rotate",
 		Short: "make a new version of the key-encryption key",
@@ -19,11 +19,16 @@ service rotates by its own means. Servers go on meanwhile.
 
 --index makes a new key for blind indexes too, first of all: every row with a sealed field that can be looked up is indexed
 anew, and the older index keys are destroyed. It begins with 15 seconds in which servers learn of the new key. It may be
-stopped at any point; run it again to go on.`,
+stopped at any point; run it again to go on.
+
+--signing makes a new key for receipts of consent too. Servers sign with it within 15 seconds. The secret half of the one before is
+destroyed; its public half stays published, so that receipts it signed still verify.`,
 		Example: `  cloakroom keys rotate
-  cloakroom keys rotate --index`,
-	}, func(c *cobra.Command, asJSON bool) error { return keysRotate(c, index, asJSON) })
+  cloakroom keys rotate --index
+  cloakroom keys rotate --signing`,
+	}, func(c *cobra.Command, asJSON bool) error { return keysRotate(c, index, signing, asJSON) })
 	c.Flags().BoolVar(&index, "index", false, "make a new key for blind indexes too, and index every row anew")
+	c.Flags().BoolVar(&signing, "signing", false, "make a new key for receipts of consent too")
 	return c
 }
 
@@ -31,9 +36,10 @@ stopped at any point; run it again to go on.`,
 type rotated struct {
 	Version int64  `json:"version"`           // of the key-encryption key
 	Indexed *int64 `json:"indexed,omitempty"` // rows indexed anew
+	Signing string `json:"signing,omitempty"` // id of the key that signs receipts from now on
 }
 
-func keysRotate(c *cobra.Command, index, asJSON bool) (err error) {
+func keysRotate(c *cobra.Command, index, signing, asJSON bool) (err error) {
 	h, err := lookIntoHouse(c)
 	if err != nil {
 		return err
@@ -59,6 +65,12 @@ func keysRotate(c *cobra.Command, index, asJSON bool) (err error) {
 		return err
 	}
 	lines = append(lines, fmt.Sprintf("version %d of the key-encryption key is made; keys of people are wrapped with it from now on", r.Version))
+	if signing { // last: it is wrapped with the new version
+		if r.Signing, err = h.RotateReceiptKey(c.Context()); err != nil {
+			return orStopped(c.Context(), err)
+		}
+		lines = append(lines, "receipts of consent are signed with the key "+r.Signing+" from now on; the one before stays published")
+	}
 	if err := sayOr(c, asJSON, r, lines...); err != nil {
 		return err
 	}

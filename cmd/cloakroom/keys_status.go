@@ -55,11 +55,16 @@ func keysStatus(c *cobra.Command, asJSON bool) (err error) {
 	for _, m := range s.Moving {
 		moves = append(moves, m.Field+" to "+m.To)
 	}
+	signing := "none: the first receipt of consent makes it"
+	if n := len(s.Signing); n > 0 { // the newest is the last
+		signing = fmt.Sprintf("version %d, made %s; %d retired", s.Signing[n-1].Version, s.Signing[n-1].Created.UTC().Format(time.DateOnly), n-1)
+	}
 	rows := [][]string{
 		{"root key", s.Root},
 		{"keys", count(s.Keys, "key, ", "keys, ") + apart},
 		{"destroyed", fmt.Sprintf("%s; the ledger has %s", count(s.Destroyed, "key", "keys"), count(s.Erasures, "erasure", "erasures"))},
 		{"index key", "version " + orNone(strings.Join(indexes, ", "))},
+		{"signing key", signing},
 		{"fields moving", orNone(strings.Join(moves, ", "))},
 	}
 	if len(moves) > 0 {

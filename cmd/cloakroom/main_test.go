@@ -1,12 +1,22 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"flag"
 	"net"
 	"os"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
+	"github.com/cloakroom-crm/cloakroom/server"
+	"github.com/cloakroom-crm/cloakroom/server/house"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted output of the scripts")
@@ -24,7 +34,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "taken": taken},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "taken": taken, "receipt": signReceipt},
 	})
 }
 
@@ -38,6 +48,22 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+// signReceipt runs `receipt FILE DIR NOTICE`: FILE is a receipt that the data directory DIR issues, of a consent to marketing that was
+// given under the text in the file NOTICE.
+func signReceipt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: receipt FILE DIR NOTICE")
+	}
+	dir := ts.MkAbs(args[1])
+	h, err := house.Open(context.Background(), house.Options{Data: dir, Database: server.DatabaseURL(dir, "")})
+	ts.Check(err)
+	sum := sha256.Sum256([]byte(ts.ReadFile(args[2])))
+	text, err := h.Receipts.Sign(context.Background(), receipt.Record{Entry: uuid.New(), Subject: uuid.New(), Decision: "GIVE", Purpose: h.Schema.Purpose("MARKETING"),
+		At: time.Now(), Method: "PORTAL", Actor: "subject", AsNow: true, Notice: receipt.Notice{Version: "7", SHA256: hex.EncodeToString(sum[:]), Language: "en"}})
+	ts.Check(errors.Join(err, h.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+"\n"), 0o600))
 }
 
 // taken runs `taken NAME`: $NAME is an address on which something listens until the script ends.

@@ -30,6 +30,7 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 		newHealth(),
 		newQuery(),
 		newImport(),
+		newConsent(),
 		newKeys(),
 		newDocuments(),
 		newSessions(),

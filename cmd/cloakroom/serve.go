@@ -21,7 +21,7 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "serve the API",
-		Long: `Serve the API: POST /graphql, GET /healthz, and a page at / that says what to do next. On an address of its own, --admin, it
+		Long: `Serve the API: POST /graphql, GET /healthz, the keys that verify receipts of consent, and a page at / that says what to do next. On an address of its own, --admin, it
 answers GET /healthz, GET /readyz and GET /metrics to whoever operates it.
 
 Every setting is also an environment variable (--limits.body is CLOAKROOM_LIMITS_BODY, --keys.dsn is CLOAKROOM_KEYS_DSN) and a key
@@ -94,7 +94,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Receipts: h.Receipts, Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },

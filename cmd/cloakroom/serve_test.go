@@ -73,6 +73,10 @@ func serveOver(t *testing.T, database string) {
 	if status, body := send(t, http.MethodPost, url+"/graphql", "", "{}"); status != 401 || !strings.Contains(body, "UNAUTHENTICATED") {
 		t.Errorf("without a token: %d %s", status, body)
 	}
+	published := url + "/.well-known/cloakroom/consent-jwks.json"
+	if status, body := send(t, http.MethodGet, published, "", ""); status != 200 || body != "{\"keys\":[]}\n" {
+		t.Errorf("keys before the first receipt: %d %s", status, body)
+	}
 	for _, secret := range []string{"@example.", "contacts", token("SALES_REP")} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("%s is in the log:\n%s", secret, log)

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
 
@@ -27,6 +28,13 @@ type Config struct {
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
 	Trace  read.Trace                // sees mutations; nil: nobody looks
 	Once   Once                      // nil: repeats are not recognised, and refused where one is announced
+	// Receipts signs what the ledger has, once it is committed; nil: nobody gets one.
+	Receipts Receipts
+}
+
+// Receipts gives people a signed copy of a line of the ledger. It fails where keys cannot be had; the line counts all the same.
+type Receipts interface {
+	Sign(ctx context.Context, r receipt.Record) (string, error)
 }
 
 // Engine carries out mutations.

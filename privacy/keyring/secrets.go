@@ -92,7 +92,7 @@ func (s *secrets) all(ctx context.Context) ([]*secret, error) {
 func (s *secrets) list(ctx context.Context) ([]*secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.versions) == 0 {
+	if s.versions == nil {
 		if err := s.read(ctx); err != nil {
 			return nil, err
 		}

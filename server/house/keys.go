@@ -31,14 +31,14 @@ const maxReason = 200
 func (h *House) KeysStatus(ctx context.Context) (keyring.Status, error) {
 	s, err := h.Keyring.Status(ctx)
 	s.Root = h.root // as it was named, also when there is nothing there
-	s.Problem = once(strings.Split(strings.ReplaceAll(s.Problem, "\n", ": "), ": "))
+	s.Problem = once(s.Problem)
 	return s, err
 }
 
-// once joins the parts of an error, and leaves out what was said before: each level of keys says that it could not be had.
-func once(parts []string) string {
+// once is the text of an error in one line, without what was said before: each level of keys says that it could not be had.
+func once(text string) string {
 	var out []string
-	for _, p := range parts {
+	for _, p := range strings.Split(strings.ReplaceAll(text, "\n", ": "), ": ") {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
 		}

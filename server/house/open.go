@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/graph/standby"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 	"github.com/cloakroom-crm/cloakroom/server/admission"
@@ -68,19 +69,20 @@ type Keys struct {
 
 // House is an open data directory.
 type House struct {
-	Schema  *ir.Schema
-	Gateway *graph.Gateway
-	Keyring *keyring.Keyring
-	Shared  *shared.Shared // with other replicas
-	Gate    *admission.Gate
-	standby *standby.Set // nil on SQLite
-	store   *store.Store
-	keys    *store.Store
-	ledger  *store.Store
-	root    string // URI of the root key
-	log     *slog.Logger
-	care    care
-	scratch string // a directory to remove
+	Schema   *ir.Schema
+	Gateway  *graph.Gateway
+	Keyring  *keyring.Keyring
+	Receipts *receipt.Issuer // of what the consent ledger has
+	Shared   *shared.Shared  // with other replicas
+	Gate     *admission.Gate
+	standby  *standby.Set // nil on SQLite
+	store    *store.Store
+	keys     *store.Store
+	ledger   *store.Store
+	root     string // URI of the root key
+	log      *slog.Logger
+	care     care
+	scratch  string // a directory to remove
 }
 
 // Errors of Open.
@@ -185,6 +187,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
+	h.Receipts = receipt.New(signingKeys{h.Keyring}, receipt.Terms{Schema: h.Schema})
 	h.Gate = admission.New(admission.Config{})
 	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Store: h.store, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
 	if err != nil {
@@ -196,7 +199,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Keys: keys, Standbys: h.standby, Log: o.Log,
+	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Receipts: h.Receipts, Keys: keys, Standbys: h.standby, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
 		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace}
 	if o.Gateway != nil {

@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newConsent() *cobra.Command {
+	c := group(&cobra.Command{
+		Use:     "consent",
+		Short:   "look into what people consented to",
+		Long:    "Look into what people consented to, and verify receipts of it. More is in docs/consent.md.",
+		Example: `  cloakroom consent verify-receipt receipt.txt --jwks https://crm.example.com/.well-known/cloakroom/consent-jwks.json`,
+	})
+	c.AddCommand(newVerifyReceipt())
+	return c
+}
