@@ -62,6 +62,11 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 	return nil
 }
 
+// VerifyConsents compares the privacy state of every row with the consent ledger, see consent.Ledger.Verify.
+func (g *Gateway) VerifyConsents(ctx context.Context, report func(consent.Difference), done func(consent.Checked)) (consent.Checked, error) {
+	return g.ledger.Verify(ctx, g.store.DB, g.now(), report, done)
+}
+
 // Subject returns the natural person that row id of a @subject type is.
 func (g *Gateway) Subject(ctx context.Context, t *ir.Type, id uuid.UUID) (policy.SubjectID, error) {
 	return write.SubjectOf(ctx, g.store.DB, g.store.Dialect, t, id)

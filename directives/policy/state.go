@@ -17,6 +17,9 @@ const (
 	Held       State = 1 << 62 // a legal hold: nothing is disposed of
 )
 
+// Purposes are the bits of purposes, whether a schema has them or not.
+const Purposes State = 1<<56 - 1
+
 // PurposeBit is the purpose's bit in a State. A purpose that has none, though something depends on it, has one that is never
 // set: then nobody consented to it.
 func PurposeBit(p *ir.Purpose) State {

@@ -1,0 +1,326 @@
+package consent
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent/consententry"
+	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
+)
+
+// Difference is a fault that Verify found. It names records by their ids and tells no value of them.
+type Difference struct {
+	Subject policy.SubjectID `json:"subject"`
+	Type    string           `json:"type,omitempty"` // of the row; empty where the ledger itself is at fault
+	Row     *uuid.UUID       `json:"row,omitempty"`
+	What    string           `json:"what"`
+}
+
+// Checked is what Verify looked at.
+type Checked struct {
+	Rows        int64 `json:"rows"`
+	Lines       int64 `json:"lines"`
+	Differences int64 `json:"differences"`
+}
+
+// page is how many rows or lines are read at once.
+const page = 2000
+
+// Verify recomputes the privacy state of every row from the ledger, and reports where they differ: at the moment now, and by when
+// each consent runs out. It also reads the ledger itself: a line that is missing, a number that stands twice, a text that is not
+// what its hash says. It sees one state of the database, db, and changes nothing. Done says how much was looked at so far.
+func (l *Ledger) Verify(ctx context.Context, db *sql.DB, now time.Time, report func(Difference), done func(Checked)) (c Checked, err error) {
+	tx, err := db.BeginTx(ctx, l.snapshot())
+	if err != nil {
+		return c, fmt.Errorf("verify consents: %w", err)
+	}
+	defer func() {
+		if end := tx.Rollback(); !errors.Is(end, sql.ErrTxDone) {
+			err = errors.Join(err, end)
+		}
+	}()
+	v := &verifier{Ledger: l, tx: tx, now: now, checked: &c, done: done, texts: map[string]error{}, report: func(d Difference) {
+		c.Differences++
+		report(d)
+	}}
+	for _, t := range l.subjects() {
+		if err := v.rows(ctx, t); err != nil {
+			return c, fmt.Errorf("verify %s: %w", t.Name, err)
+		}
+	}
+	if err := v.ledger(ctx); err != nil {
+		return c, fmt.Errorf("verify the consent ledger: %w", err)
+	}
+	return c, nil
+}
+
+// snapshot makes all reads of a transaction see one state. SQLite's do by themselves.
+func (l *Ledger) snapshot() *sql.TxOptions {
+	o := &sql.TxOptions{ReadOnly: true}
+	if l.dialect == dialect.Postgres {
+		o.Isolation = sql.LevelRepeatableRead
+	}
+	return o
+}
+
+type verifier struct {
+	*Ledger
+	tx      *sql.Tx
+	now     time.Time
+	checked *Checked
+	report  func(Difference)
+	done    func(Checked)
+	texts   map[string]error // by hash: what is wrong with it
+}
+
+// row is what a row of a person says.
+type row struct {
+	id, subject uuid.UUID
+	state       policy.State
+	until       int64
+}
+
+// standing is what the ledger, or the table of expiries, says of a person.
+type standing struct {
+	state policy.State
+	ends  map[policy.State]int64
+}
+
+// rows compares every row of a type with the ledger.
+func (v *verifier) rows(ctx context.Context, t *ir.Type) error {
+	var after uuid.UUID
+	for {
+		rows, err := v.rowsAfter(ctx, t, after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		var people []any
+		for _, r := range rows {
+			people = append(people, r.subject.String())
+		}
+		said, err := v.said(ctx, people)
+		if err != nil {
+			return err
+		}
+		ends, err := v.ends(ctx, people)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			for _, what := range v.compare(r, said[r.subject], ends[r.subject]) {
+				v.report(Difference{Subject: r.subject, Type: t.Name, Row: &r.id, What: what})
+			}
+		}
+		after = rows[len(rows)-1].id
+		v.checked.Rows += int64(len(rows))
+		v.done(*v.checked)
+	}
+}
+
+// rowsAfter reads a page of a type's rows, by their ids.
+func (v *verifier) rowsAfter(ctx context.Context, t *ir.Type, after uuid.UUID) (out []row, err error) {
+	query, args := entsql.Dialect(v.dialect).Select("id", "subject_id", "privacy_state", "consent_until").From(entsql.Table(t.Table)).
+		Where(entsql.GT("id", after.String())).OrderBy("id").Limit(page).Query()
+	err = each(ctx, v.tx, query, args, func(scan func(...any) error) error {
+		var r row
+		if err := scan(&r.id, &r.subject, (*int64)(&r.state), &r.until); err != nil {
+			return err
+		}
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+// said is what the ledger says of people.
+func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]standing, error) {
+	query, args := entsql.Dialect(v.dialect).Select(consententry.FieldSubjectID, consententry.FieldDecision, consententry.FieldBit, consententry.FieldExpiresAt).
+		From(entsql.Table(consententry.Table)).Where(entsql.In(consententry.FieldSubjectID, people...)).
+		OrderBy(consententry.FieldSubjectID, consententry.FieldSeq).Query()
+	out := map[uuid.UUID]standing{}
+	err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
+		var (
+			subject  uuid.UUID
+			decision Decision
+			bit      int
+			expires  *time.Time
+		)
+		if err := scan(&subject, &decision, &bit, &expires); err != nil {
+			return err
+		}
+		s, known := out[subject]
+		if !known {
+			s.ends = map[policy.State]int64{}
+		}
+		s.say(decision, bit, expires)
+		out[subject] = s
+		return nil
+	})
+	return out, err
+}
+
+// say carries out a decision, as mark did when it was recorded.
+func (s *standing) say(d Decision, bit int, expires *time.Time) {
+	mask := policy.Restricted
+	if bit >= 0 {
+		mask = 1 << bit
+	}
+	switch d {
+	case Give, Object, Restrict:
+		s.state |= mask
+	case Withdraw, WithdrawObjection, OverruleObjection, LiftRestriction:
+		s.state &^= mask
+	case Inform:
+		return
+	}
+	delete(s.ends, mask)
+	if d == Give && expires != nil {
+		s.ends[mask] = expires.UnixMicro()
+	}
+}
+
+// ends are the expiries that reads subtract.
+func (v *verifier) ends(ctx context.Context, people []any) (map[uuid.UUID]map[policy.State]int64, error) {
+	query, args := entsql.Dialect(v.dialect).Select(consentexpiry.FieldSubjectID, consentexpiry.FieldMask, consentexpiry.FieldUntil).
+		From(entsql.Table(consentexpiry.Table)).Where(entsql.In(consentexpiry.FieldSubjectID, people...)).Query()
+	out := map[uuid.UUID]map[policy.State]int64{}
+	err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
+		var (
+			subject     uuid.UUID
+			mask, until int64
+		)
+		if err := scan(&subject, &mask, &until); err != nil {
+			return err
+		}
+		if out[subject] == nil {
+			out[subject] = map[policy.State]int64{}
+		}
+		out[subject][policy.State(mask)] = until
+		return nil
+	})
+	return out, err
+}
+
+// decided are the bits of a state that come from the ledger.
+const decided = policy.Restricted | policy.Purposes
+
+// compare lists what a row has that the ledger does not prove, and lacks that it does.
+func (v *verifier) compare(r row, said standing, ends map[policy.State]int64) (found []string) {
+	now := v.now.UnixMicro()
+	is, ought := r.state&decided, said.state&^over(said.ends, now)
+	if r.until <= now {
+		is &^= over(ends, now)
+	}
+	for bit := policy.State(1); bit != 0 && bit <= policy.Restricted; bit <<= 1 {
+		switch {
+		case is&bit != 0 && ought&bit == 0:
+			found = append(found, v.name(bit)+" is set in the row, and the ledger does not prove it")
+		case is&bit == 0 && ought&bit != 0:
+			found = append(found, v.name(bit)+" is not set in the row, and the ledger says that it is")
+		}
+	}
+	first := guard.Never
+	for bit, until := range said.ends {
+		first = min(first, until)
+		if has, ok := ends[bit]; until > now && said.state&bit != 0 && (!ok || has != until) {
+			found = append(found, v.name(bit)+" runs out at another moment than the ledger says")
+		}
+	}
+	if is&ought != 0 && r.until > first && first > now {
+		found = append(found, "the row would not notice that a consent runs out")
+	}
+	slices.Sort(found)
+	return found
+}
+
+// name is how people know a bit.
+func (v *verifier) name(bit policy.State) string {
+	if bit == policy.Restricted {
+		return "the restriction"
+	}
+	for _, p := range v.schema.Purposes {
+		if (p.ByConsent() || p.Objectable()) && policy.PurposeBit(p) == bit {
+			return map[bool]string{true: "consent to ", false: "the objection to "}[p.ByConsent()] + p.Name
+		}
+	}
+	return fmt.Sprintf("bit %x, which no purpose has,", int64(bit))
+}
+
+// ledger reads every line.
+func (v *verifier) ledger(ctx context.Context) error {
+	var (
+		subject uuid.UUID
+		seq     int64
+	)
+	for {
+		query, args := entsql.Dialect(v.dialect).Select(consententry.FieldSubjectID, consententry.FieldSeq, consententry.FieldNoticeHash).
+			From(entsql.Table(consententry.Table)).
+			Where(entsql.CompositeGT([]string{consententry.FieldSubjectID, consententry.FieldSeq}, subject.String(), seq)).
+			OrderBy(consententry.FieldSubjectID, consententry.FieldSeq).Limit(page).Query()
+		n := int64(0)
+		var hashes []string
+		err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
+			var (
+				who  uuid.UUID
+				at   int64
+				hash string
+			)
+			if err := scan(&who, &at, &hash); err != nil {
+				return err
+			}
+			if want := map[bool]int64{true: seq + 1, false: 1}[who == subject]; at != want {
+				v.report(Difference{Subject: who, What: fmt.Sprintf("after line %d of the ledger comes line %d", want-1, at)})
+			}
+			subject, seq, n = who, at, n+1
+			hashes = append(hashes, hash)
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := v.shownTexts(ctx, hashes); err != nil {
+			return err
+		}
+		v.checked.Lines += n
+		v.done(*v.checked)
+	}
+}
+
+// shownTexts reports texts that are not there, or are not what was shown, once each.
+func (v *verifier) shownTexts(ctx context.Context, hashes []string) error {
+	slices.Sort(hashes)
+	for _, hash := range slices.Compact(hashes) {
+		if _, known := v.texts[hash]; known || hash == "" {
+			continue
+		}
+		t, err := v.notices.ByHash(ctx, hash)
+		sum := sha256.Sum256([]byte(t.Body))
+		if err == nil && hex.EncodeToString(sum[:]) != hash {
+			err = errChanged
+		}
+		v.texts[hash] = err
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrUnknownNotice), errors.Is(err, errChanged):
+			v.report(Difference{What: "notice " + hash[:min(len(hash), 12)] + ", which people were shown: " + err.Error()})
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+var errChanged = errors.New("the text is not the one with this hash")
