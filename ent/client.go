@@ -26,7 +26,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
@@ -58,8 +60,12 @@ type Client struct {
 	Lead *LeadClient
 	// Note is the client for interacting with the Note builders.
 	Note *NoteClient
+	// NoticeText is the client for interacting with the NoticeText builders.
+	NoticeText *NoticeTextClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// PublishedPurpose is the client for interacting with the PublishedPurpose builders.
+	PublishedPurpose *PublishedPurposeClient
 	// Task is the client for interacting with the Task builders.
 	Task *TaskClient
 	// Team is the client for interacting with the Team builders.
@@ -89,7 +95,9 @@ func (c *Client) init() {
 	c.Deal = NewDealClient(c.config)
 	c.Lead = NewLeadClient(c.config)
 	c.Note = NewNoteClient(c.config)
+	c.NoticeText = NewNoticeTextClient(c.config)
 	c.Product = NewProductClient(c.config)
+	c.PublishedPurpose = NewPublishedPurposeClient(c.config)
 	c.Task = NewTaskClient(c.config)
 	c.Team = NewTeamClient(c.config)
 	c.Ticket = NewTicketClient(c.config)
@@ -184,23 +192,25 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		Account:        NewAccountClient(cfg),
-		Activity:       NewActivityClient(cfg),
-		Campaign:       NewCampaignClient(cfg),
-		CampaignMember: NewCampaignMemberClient(cfg),
-		ConsentEntry:   NewConsentEntryClient(cfg),
-		ConsentExpiry:  NewConsentExpiryClient(cfg),
-		Contact:        NewContactClient(cfg),
-		Deal:           NewDealClient(cfg),
-		Lead:           NewLeadClient(cfg),
-		Note:           NewNoteClient(cfg),
-		Product:        NewProductClient(cfg),
-		Task:           NewTaskClient(cfg),
-		Team:           NewTeamClient(cfg),
-		Ticket:         NewTicketClient(cfg),
-		User:           NewUserClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		Account:          NewAccountClient(cfg),
+		Activity:         NewActivityClient(cfg),
+		Campaign:         NewCampaignClient(cfg),
+		CampaignMember:   NewCampaignMemberClient(cfg),
+		ConsentEntry:     NewConsentEntryClient(cfg),
+		ConsentExpiry:    NewConsentExpiryClient(cfg),
+		Contact:          NewContactClient(cfg),
+		Deal:             NewDealClient(cfg),
+		Lead:             NewLeadClient(cfg),
+		Note:             NewNoteClient(cfg),
+		NoticeText:       NewNoticeTextClient(cfg),
+		Product:          NewProductClient(cfg),
+		PublishedPurpose: NewPublishedPurposeClient(cfg),
+		Task:             NewTaskClient(cfg),
+		Team:             NewTeamClient(cfg),
+		Ticket:           NewTicketClient(cfg),
+		User:             NewUserClient(cfg),
 	}, nil
 }
 
@@ -218,23 +228,25 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		Account:        NewAccountClient(cfg),
-		Activity:       NewActivityClient(cfg),
-		Campaign:       NewCampaignClient(cfg),
-		CampaignMember: NewCampaignMemberClient(cfg),
-		ConsentEntry:   NewConsentEntryClient(cfg),
-		ConsentExpiry:  NewConsentExpiryClient(cfg),
-		Contact:        NewContactClient(cfg),
-		Deal:           NewDealClient(cfg),
-		Lead:           NewLeadClient(cfg),
-		Note:           NewNoteClient(cfg),
-		Product:        NewProductClient(cfg),
-		Task:           NewTaskClient(cfg),
-		Team:           NewTeamClient(cfg),
-		Ticket:         NewTicketClient(cfg),
-		User:           NewUserClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		Account:          NewAccountClient(cfg),
+		Activity:         NewActivityClient(cfg),
+		Campaign:         NewCampaignClient(cfg),
+		CampaignMember:   NewCampaignMemberClient(cfg),
+		ConsentEntry:     NewConsentEntryClient(cfg),
+		ConsentExpiry:    NewConsentExpiryClient(cfg),
+		Contact:          NewContactClient(cfg),
+		Deal:             NewDealClient(cfg),
+		Lead:             NewLeadClient(cfg),
+		Note:             NewNoteClient(cfg),
+		NoticeText:       NewNoticeTextClient(cfg),
+		Product:          NewProductClient(cfg),
+		PublishedPurpose: NewPublishedPurposeClient(cfg),
+		Task:             NewTaskClient(cfg),
+		Team:             NewTeamClient(cfg),
+		Ticket:           NewTicketClient(cfg),
+		User:             NewUserClient(cfg),
 	}, nil
 }
 
@@ -265,8 +277,8 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry,
-		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.Product, c.Task, c.Team,
-		c.Ticket, c.User,
+		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.NoticeText, c.Product,
+		c.PublishedPurpose, c.Task, c.Team, c.Ticket, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -277,8 +289,8 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry,
-		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.Product, c.Task, c.Team,
-		c.Ticket, c.User,
+		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.NoticeText, c.Product,
+		c.PublishedPurpose, c.Task, c.Team, c.Ticket, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -307,8 +319,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Lead.mutate(ctx, m)
 	case *NoteMutation:
 		return c.Note.mutate(ctx, m)
+	case *NoticeTextMutation:
+		return c.NoticeText.mutate(ctx, m)
 	case *ProductMutation:
 		return c.Product.mutate(ctx, m)
+	case *PublishedPurposeMutation:
+		return c.PublishedPurpose.mutate(ctx, m)
 	case *TaskMutation:
 		return c.Task.mutate(ctx, m)
 	case *TeamMutation:
@@ -2062,6 +2078,140 @@ func (c *NoteClient) mutate(ctx context.Context, m *NoteMutation) (Value, error)
 	}
 }
 
+// NoticeTextClient is a client for the NoticeText schema.
+type NoticeTextClient struct {
+	config
+}
+
+// NewNoticeTextClient returns a client for the NoticeText from the given config.
+func NewNoticeTextClient(c config) *NoticeTextClient {
+	return &NoticeTextClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `noticetext.Hooks(f(g(h())))`.
+func (c *NoticeTextClient) Use(hooks ...Hook) {
+	c.hooks.NoticeText = append(c.hooks.NoticeText, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `noticetext.Intercept(f(g(h())))`.
+func (c *NoticeTextClient) Intercept(interceptors ...Interceptor) {
+	c.inters.NoticeText = append(c.inters.NoticeText, interceptors...)
+}
+
+// Create returns a builder for creating a NoticeText entity.
+func (c *NoticeTextClient) Create() *NoticeTextCreate {
+	mutation := newNoticeTextMutation(c.config, OpCreate)
+	return &NoticeTextCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of NoticeText entities.
+func (c *NoticeTextClient) CreateBulk(builders ...*NoticeTextCreate) *NoticeTextCreateBulk {
+	return &NoticeTextCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NoticeTextClient) MapCreateBulk(slice any, setFunc func(*NoticeTextCreate, int)) *NoticeTextCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NoticeTextCreateBulk{err: fmt.Errorf("calling to NoticeTextClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NoticeTextCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NoticeTextCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for NoticeText.
+func (c *NoticeTextClient) Update() *NoticeTextUpdate {
+	mutation := newNoticeTextMutation(c.config, OpUpdate)
+	return &NoticeTextUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NoticeTextClient) UpdateOne(_m *NoticeText) *NoticeTextUpdateOne {
+	mutation := newNoticeTextMutation(c.config, OpUpdateOne, withNoticeText(_m))
+	return &NoticeTextUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NoticeTextClient) UpdateOneID(id uuid.UUID) *NoticeTextUpdateOne {
+	mutation := newNoticeTextMutation(c.config, OpUpdateOne, withNoticeTextID(id))
+	return &NoticeTextUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for NoticeText.
+func (c *NoticeTextClient) Delete() *NoticeTextDelete {
+	mutation := newNoticeTextMutation(c.config, OpDelete)
+	return &NoticeTextDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NoticeTextClient) DeleteOne(_m *NoticeText) *NoticeTextDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NoticeTextClient) DeleteOneID(id uuid.UUID) *NoticeTextDeleteOne {
+	builder := c.Delete().Where(noticetext.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NoticeTextDeleteOne{builder}
+}
+
+// Query returns a query builder for NoticeText.
+func (c *NoticeTextClient) Query() *NoticeTextQuery {
+	return &NoticeTextQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNoticeText},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a NoticeText entity by its id.
+func (c *NoticeTextClient) Get(ctx context.Context, id uuid.UUID) (*NoticeText, error) {
+	return c.Query().Where(noticetext.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NoticeTextClient) GetX(ctx context.Context, id uuid.UUID) *NoticeText {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *NoticeTextClient) Hooks() []Hook {
+	hooks := c.hooks.NoticeText
+	return append(hooks[:len(hooks):len(hooks)], noticetext.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *NoticeTextClient) Interceptors() []Interceptor {
+	return c.inters.NoticeText
+}
+
+func (c *NoticeTextClient) mutate(ctx context.Context, m *NoticeTextMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NoticeTextCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NoticeTextUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NoticeTextUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NoticeTextDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown NoticeText mutation op: %q", m.Op())
+	}
+}
+
 // ProductClient is a client for the Product schema.
 type ProductClient struct {
 	config
@@ -2193,6 +2343,140 @@ func (c *ProductClient) mutate(ctx context.Context, m *ProductMutation) (Value, 
 		return (&ProductDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Product mutation op: %q", m.Op())
+	}
+}
+
+// PublishedPurposeClient is a client for the PublishedPurpose schema.
+type PublishedPurposeClient struct {
+	config
+}
+
+// NewPublishedPurposeClient returns a client for the PublishedPurpose from the given config.
+func NewPublishedPurposeClient(c config) *PublishedPurposeClient {
+	return &PublishedPurposeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `publishedpurpose.Hooks(f(g(h())))`.
+func (c *PublishedPurposeClient) Use(hooks ...Hook) {
+	c.hooks.PublishedPurpose = append(c.hooks.PublishedPurpose, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `publishedpurpose.Intercept(f(g(h())))`.
+func (c *PublishedPurposeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.PublishedPurpose = append(c.inters.PublishedPurpose, interceptors...)
+}
+
+// Create returns a builder for creating a PublishedPurpose entity.
+func (c *PublishedPurposeClient) Create() *PublishedPurposeCreate {
+	mutation := newPublishedPurposeMutation(c.config, OpCreate)
+	return &PublishedPurposeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of PublishedPurpose entities.
+func (c *PublishedPurposeClient) CreateBulk(builders ...*PublishedPurposeCreate) *PublishedPurposeCreateBulk {
+	return &PublishedPurposeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PublishedPurposeClient) MapCreateBulk(slice any, setFunc func(*PublishedPurposeCreate, int)) *PublishedPurposeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PublishedPurposeCreateBulk{err: fmt.Errorf("calling to PublishedPurposeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PublishedPurposeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PublishedPurposeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for PublishedPurpose.
+func (c *PublishedPurposeClient) Update() *PublishedPurposeUpdate {
+	mutation := newPublishedPurposeMutation(c.config, OpUpdate)
+	return &PublishedPurposeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PublishedPurposeClient) UpdateOne(_m *PublishedPurpose) *PublishedPurposeUpdateOne {
+	mutation := newPublishedPurposeMutation(c.config, OpUpdateOne, withPublishedPurpose(_m))
+	return &PublishedPurposeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PublishedPurposeClient) UpdateOneID(id uuid.UUID) *PublishedPurposeUpdateOne {
+	mutation := newPublishedPurposeMutation(c.config, OpUpdateOne, withPublishedPurposeID(id))
+	return &PublishedPurposeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for PublishedPurpose.
+func (c *PublishedPurposeClient) Delete() *PublishedPurposeDelete {
+	mutation := newPublishedPurposeMutation(c.config, OpDelete)
+	return &PublishedPurposeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PublishedPurposeClient) DeleteOne(_m *PublishedPurpose) *PublishedPurposeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PublishedPurposeClient) DeleteOneID(id uuid.UUID) *PublishedPurposeDeleteOne {
+	builder := c.Delete().Where(publishedpurpose.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PublishedPurposeDeleteOne{builder}
+}
+
+// Query returns a query builder for PublishedPurpose.
+func (c *PublishedPurposeClient) Query() *PublishedPurposeQuery {
+	return &PublishedPurposeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePublishedPurpose},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a PublishedPurpose entity by its id.
+func (c *PublishedPurposeClient) Get(ctx context.Context, id uuid.UUID) (*PublishedPurpose, error) {
+	return c.Query().Where(publishedpurpose.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PublishedPurposeClient) GetX(ctx context.Context, id uuid.UUID) *PublishedPurpose {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PublishedPurposeClient) Hooks() []Hook {
+	hooks := c.hooks.PublishedPurpose
+	return append(hooks[:len(hooks):len(hooks)], publishedpurpose.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *PublishedPurposeClient) Interceptors() []Interceptor {
+	return c.inters.PublishedPurpose
+}
+
+func (c *PublishedPurposeClient) mutate(ctx context.Context, m *PublishedPurposeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PublishedPurposeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PublishedPurposeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PublishedPurposeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PublishedPurposeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown PublishedPurpose mutation op: %q", m.Op())
 	}
 }
 
@@ -2912,10 +3196,12 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 type (
 	hooks struct {
 		Account, Activity, Campaign, CampaignMember, ConsentEntry, ConsentExpiry,
-		Contact, Deal, Lead, Note, Product, Task, Team, Ticket, User []ent.Hook
+		Contact, Deal, Lead, Note, NoticeText, Product, PublishedPurpose, Task, Team,
+		Ticket, User []ent.Hook
 	}
 	inters struct {
 		Account, Activity, Campaign, CampaignMember, ConsentEntry, ConsentExpiry,
-		Contact, Deal, Lead, Note, Product, Task, Team, Ticket, User []ent.Interceptor
+		Contact, Deal, Lead, Note, NoticeText, Product, PublishedPurpose, Task, Team,
+		Ticket, User []ent.Interceptor
 	}
 )

@@ -22,7 +22,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
 	"github.com/cloakroom-crm/cloakroom/ent/ticket"
@@ -87,21 +89,23 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			account.Table:        account.ValidColumn,
-			activity.Table:       activity.ValidColumn,
-			campaign.Table:       campaign.ValidColumn,
-			campaignmember.Table: campaignmember.ValidColumn,
-			consententry.Table:   consententry.ValidColumn,
-			consentexpiry.Table:  consentexpiry.ValidColumn,
-			contact.Table:        contact.ValidColumn,
-			deal.Table:           deal.ValidColumn,
-			lead.Table:           lead.ValidColumn,
-			note.Table:           note.ValidColumn,
-			product.Table:        product.ValidColumn,
-			task.Table:           task.ValidColumn,
-			team.Table:           team.ValidColumn,
-			ticket.Table:         ticket.ValidColumn,
-			user.Table:           user.ValidColumn,
+			account.Table:          account.ValidColumn,
+			activity.Table:         activity.ValidColumn,
+			campaign.Table:         campaign.ValidColumn,
+			campaignmember.Table:   campaignmember.ValidColumn,
+			consententry.Table:     consententry.ValidColumn,
+			consentexpiry.Table:    consentexpiry.ValidColumn,
+			contact.Table:          contact.ValidColumn,
+			deal.Table:             deal.ValidColumn,
+			lead.Table:             lead.ValidColumn,
+			note.Table:             note.ValidColumn,
+			noticetext.Table:       noticetext.ValidColumn,
+			product.Table:          product.ValidColumn,
+			publishedpurpose.Table: publishedpurpose.ValidColumn,
+			task.Table:             task.ValidColumn,
+			team.Table:             team.ValidColumn,
+			ticket.Table:           ticket.ValidColumn,
+			user.Table:             user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -21,8 +21,10 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/predicate"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
@@ -40,21 +42,23 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAccount        = "Account"
-	TypeActivity       = "Activity"
-	TypeCampaign       = "Campaign"
-	TypeCampaignMember = "CampaignMember"
-	TypeConsentEntry   = "ConsentEntry"
-	TypeConsentExpiry  = "ConsentExpiry"
-	TypeContact        = "Contact"
-	TypeDeal           = "Deal"
-	TypeLead           = "Lead"
-	TypeNote           = "Note"
-	TypeProduct        = "Product"
-	TypeTask           = "Task"
-	TypeTeam           = "Team"
-	TypeTicket         = "Ticket"
-	TypeUser           = "User"
+	TypeAccount          = "Account"
+	TypeActivity         = "Activity"
+	TypeCampaign         = "Campaign"
+	TypeCampaignMember   = "CampaignMember"
+	TypeConsentEntry     = "ConsentEntry"
+	TypeConsentExpiry    = "ConsentExpiry"
+	TypeContact          = "Contact"
+	TypeDeal             = "Deal"
+	TypeLead             = "Lead"
+	TypeNote             = "Note"
+	TypeNoticeText       = "NoticeText"
+	TypeProduct          = "Product"
+	TypePublishedPurpose = "PublishedPurpose"
+	TypeTask             = "Task"
+	TypeTeam             = "Team"
+	TypeTicket           = "Ticket"
+	TypeUser             = "User"
 )
 
 // AccountMutation represents an operation that mutates the Account nodes in the graph.
@@ -15920,6 +15924,608 @@ func (m *NoteMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Note edge %s", name)
 }
 
+// NoticeTextMutation represents an operation that mutates the NoticeText nodes in the graph.
+type NoticeTextMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	hash            *string
+	purpose         *string
+	language        *string
+	version         *string
+	body            *string
+	first_published *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*NoticeText, error)
+	predicates      []predicate.NoticeText
+}
+
+var _ ent.Mutation = (*NoticeTextMutation)(nil)
+
+// noticetextOption allows management of the mutation configuration using functional options.
+type noticetextOption func(*NoticeTextMutation)
+
+// newNoticeTextMutation creates new mutation for the NoticeText entity.
+func newNoticeTextMutation(c config, op Op, opts ...noticetextOption) *NoticeTextMutation {
+	m := &NoticeTextMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeNoticeText,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withNoticeTextID sets the ID field of the mutation.
+func withNoticeTextID(id uuid.UUID) noticetextOption {
+	return func(m *NoticeTextMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *NoticeText
+		)
+		m.oldValue = func(ctx context.Context) (*NoticeText, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().NoticeText.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withNoticeText sets the old NoticeText of the mutation.
+func withNoticeText(node *NoticeText) noticetextOption {
+	return func(m *NoticeTextMutation) {
+		m.oldValue = func(context.Context) (*NoticeText, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m NoticeTextMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m NoticeTextMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of NoticeText entities.
+func (m *NoticeTextMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *NoticeTextMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *NoticeTextMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().NoticeText.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetHash sets the "hash" field.
+func (m *NoticeTextMutation) SetHash(s string) {
+	m.hash = &s
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *NoticeTextMutation) Hash() (r string, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *NoticeTextMutation) ResetHash() {
+	m.hash = nil
+}
+
+// SetPurpose sets the "purpose" field.
+func (m *NoticeTextMutation) SetPurpose(s string) {
+	m.purpose = &s
+}
+
+// Purpose returns the value of the "purpose" field in the mutation.
+func (m *NoticeTextMutation) Purpose() (r string, exists bool) {
+	v := m.purpose
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurpose returns the old "purpose" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldPurpose(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurpose is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurpose requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurpose: %w", err)
+	}
+	return oldValue.Purpose, nil
+}
+
+// ResetPurpose resets all changes to the "purpose" field.
+func (m *NoticeTextMutation) ResetPurpose() {
+	m.purpose = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *NoticeTextMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *NoticeTextMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldLanguage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *NoticeTextMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *NoticeTextMutation) SetVersion(s string) {
+	m.version = &s
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *NoticeTextMutation) Version() (r string, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldVersion(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *NoticeTextMutation) ResetVersion() {
+	m.version = nil
+}
+
+// SetBody sets the "body" field.
+func (m *NoticeTextMutation) SetBody(s string) {
+	m.body = &s
+}
+
+// Body returns the value of the "body" field in the mutation.
+func (m *NoticeTextMutation) Body() (r string, exists bool) {
+	v := m.body
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBody returns the old "body" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldBody(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBody is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBody requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBody: %w", err)
+	}
+	return oldValue.Body, nil
+}
+
+// ResetBody resets all changes to the "body" field.
+func (m *NoticeTextMutation) ResetBody() {
+	m.body = nil
+}
+
+// SetFirstPublished sets the "first_published" field.
+func (m *NoticeTextMutation) SetFirstPublished(t time.Time) {
+	m.first_published = &t
+}
+
+// FirstPublished returns the value of the "first_published" field in the mutation.
+func (m *NoticeTextMutation) FirstPublished() (r time.Time, exists bool) {
+	v := m.first_published
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFirstPublished returns the old "first_published" field's value of the NoticeText entity.
+// If the NoticeText object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NoticeTextMutation) OldFirstPublished(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFirstPublished is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFirstPublished requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFirstPublished: %w", err)
+	}
+	return oldValue.FirstPublished, nil
+}
+
+// ResetFirstPublished resets all changes to the "first_published" field.
+func (m *NoticeTextMutation) ResetFirstPublished() {
+	m.first_published = nil
+}
+
+// Where appends a list predicates to the NoticeTextMutation builder.
+func (m *NoticeTextMutation) Where(ps ...predicate.NoticeText) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the NoticeTextMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *NoticeTextMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.NoticeText, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *NoticeTextMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *NoticeTextMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (NoticeText).
+func (m *NoticeTextMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *NoticeTextMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.hash != nil {
+		fields = append(fields, noticetext.FieldHash)
+	}
+	if m.purpose != nil {
+		fields = append(fields, noticetext.FieldPurpose)
+	}
+	if m.language != nil {
+		fields = append(fields, noticetext.FieldLanguage)
+	}
+	if m.version != nil {
+		fields = append(fields, noticetext.FieldVersion)
+	}
+	if m.body != nil {
+		fields = append(fields, noticetext.FieldBody)
+	}
+	if m.first_published != nil {
+		fields = append(fields, noticetext.FieldFirstPublished)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *NoticeTextMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case noticetext.FieldHash:
+		return m.Hash()
+	case noticetext.FieldPurpose:
+		return m.Purpose()
+	case noticetext.FieldLanguage:
+		return m.Language()
+	case noticetext.FieldVersion:
+		return m.Version()
+	case noticetext.FieldBody:
+		return m.Body()
+	case noticetext.FieldFirstPublished:
+		return m.FirstPublished()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *NoticeTextMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case noticetext.FieldHash:
+		return m.OldHash(ctx)
+	case noticetext.FieldPurpose:
+		return m.OldPurpose(ctx)
+	case noticetext.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case noticetext.FieldVersion:
+		return m.OldVersion(ctx)
+	case noticetext.FieldBody:
+		return m.OldBody(ctx)
+	case noticetext.FieldFirstPublished:
+		return m.OldFirstPublished(ctx)
+	}
+	return nil, fmt.Errorf("unknown NoticeText field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NoticeTextMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case noticetext.FieldHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	case noticetext.FieldPurpose:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurpose(v)
+		return nil
+	case noticetext.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case noticetext.FieldVersion:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case noticetext.FieldBody:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBody(v)
+		return nil
+	case noticetext.FieldFirstPublished:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFirstPublished(v)
+		return nil
+	}
+	return fmt.Errorf("unknown NoticeText field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *NoticeTextMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *NoticeTextMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NoticeTextMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown NoticeText numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *NoticeTextMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *NoticeTextMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *NoticeTextMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown NoticeText nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *NoticeTextMutation) ResetField(name string) error {
+	switch name {
+	case noticetext.FieldHash:
+		m.ResetHash()
+		return nil
+	case noticetext.FieldPurpose:
+		m.ResetPurpose()
+		return nil
+	case noticetext.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case noticetext.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case noticetext.FieldBody:
+		m.ResetBody()
+		return nil
+	case noticetext.FieldFirstPublished:
+		m.ResetFirstPublished()
+		return nil
+	}
+	return fmt.Errorf("unknown NoticeText field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *NoticeTextMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *NoticeTextMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *NoticeTextMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *NoticeTextMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *NoticeTextMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *NoticeTextMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *NoticeTextMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown NoticeText unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *NoticeTextMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown NoticeText edge %s", name)
+}
+
 // ProductMutation represents an operation that mutates the Product nodes in the graph.
 type ProductMutation struct {
 	config
@@ -16850,6 +17456,644 @@ func (m *ProductMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *ProductMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Product edge %s", name)
+}
+
+// PublishedPurposeMutation represents an operation that mutates the PublishedPurpose nodes in the graph.
+type PublishedPurposeMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	name            *string
+	bit             *int
+	addbit          *int
+	basis           *string
+	material        *string
+	material_hash   *string
+	first_published *time.Time
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*PublishedPurpose, error)
+	predicates      []predicate.PublishedPurpose
+}
+
+var _ ent.Mutation = (*PublishedPurposeMutation)(nil)
+
+// publishedpurposeOption allows management of the mutation configuration using functional options.
+type publishedpurposeOption func(*PublishedPurposeMutation)
+
+// newPublishedPurposeMutation creates new mutation for the PublishedPurpose entity.
+func newPublishedPurposeMutation(c config, op Op, opts ...publishedpurposeOption) *PublishedPurposeMutation {
+	m := &PublishedPurposeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePublishedPurpose,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPublishedPurposeID sets the ID field of the mutation.
+func withPublishedPurposeID(id uuid.UUID) publishedpurposeOption {
+	return func(m *PublishedPurposeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *PublishedPurpose
+		)
+		m.oldValue = func(ctx context.Context) (*PublishedPurpose, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().PublishedPurpose.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPublishedPurpose sets the old PublishedPurpose of the mutation.
+func withPublishedPurpose(node *PublishedPurpose) publishedpurposeOption {
+	return func(m *PublishedPurposeMutation) {
+		m.oldValue = func(context.Context) (*PublishedPurpose, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PublishedPurposeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PublishedPurposeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of PublishedPurpose entities.
+func (m *PublishedPurposeMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PublishedPurposeMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PublishedPurposeMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().PublishedPurpose.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetName sets the "name" field.
+func (m *PublishedPurposeMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *PublishedPurposeMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *PublishedPurposeMutation) ResetName() {
+	m.name = nil
+}
+
+// SetBit sets the "bit" field.
+func (m *PublishedPurposeMutation) SetBit(i int) {
+	m.bit = &i
+	m.addbit = nil
+}
+
+// Bit returns the value of the "bit" field in the mutation.
+func (m *PublishedPurposeMutation) Bit() (r int, exists bool) {
+	v := m.bit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBit returns the old "bit" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldBit(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBit: %w", err)
+	}
+	return oldValue.Bit, nil
+}
+
+// AddBit adds i to the "bit" field.
+func (m *PublishedPurposeMutation) AddBit(i int) {
+	if m.addbit != nil {
+		*m.addbit += i
+	} else {
+		m.addbit = &i
+	}
+}
+
+// AddedBit returns the value that was added to the "bit" field in this mutation.
+func (m *PublishedPurposeMutation) AddedBit() (r int, exists bool) {
+	v := m.addbit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBit resets all changes to the "bit" field.
+func (m *PublishedPurposeMutation) ResetBit() {
+	m.bit = nil
+	m.addbit = nil
+}
+
+// SetBasis sets the "basis" field.
+func (m *PublishedPurposeMutation) SetBasis(s string) {
+	m.basis = &s
+}
+
+// Basis returns the value of the "basis" field in the mutation.
+func (m *PublishedPurposeMutation) Basis() (r string, exists bool) {
+	v := m.basis
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBasis returns the old "basis" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldBasis(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBasis is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBasis requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBasis: %w", err)
+	}
+	return oldValue.Basis, nil
+}
+
+// ResetBasis resets all changes to the "basis" field.
+func (m *PublishedPurposeMutation) ResetBasis() {
+	m.basis = nil
+}
+
+// SetMaterial sets the "material" field.
+func (m *PublishedPurposeMutation) SetMaterial(s string) {
+	m.material = &s
+}
+
+// Material returns the value of the "material" field in the mutation.
+func (m *PublishedPurposeMutation) Material() (r string, exists bool) {
+	v := m.material
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaterial returns the old "material" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldMaterial(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaterial is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaterial requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaterial: %w", err)
+	}
+	return oldValue.Material, nil
+}
+
+// ResetMaterial resets all changes to the "material" field.
+func (m *PublishedPurposeMutation) ResetMaterial() {
+	m.material = nil
+}
+
+// SetMaterialHash sets the "material_hash" field.
+func (m *PublishedPurposeMutation) SetMaterialHash(s string) {
+	m.material_hash = &s
+}
+
+// MaterialHash returns the value of the "material_hash" field in the mutation.
+func (m *PublishedPurposeMutation) MaterialHash() (r string, exists bool) {
+	v := m.material_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaterialHash returns the old "material_hash" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldMaterialHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaterialHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaterialHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaterialHash: %w", err)
+	}
+	return oldValue.MaterialHash, nil
+}
+
+// ResetMaterialHash resets all changes to the "material_hash" field.
+func (m *PublishedPurposeMutation) ResetMaterialHash() {
+	m.material_hash = nil
+}
+
+// SetFirstPublished sets the "first_published" field.
+func (m *PublishedPurposeMutation) SetFirstPublished(t time.Time) {
+	m.first_published = &t
+}
+
+// FirstPublished returns the value of the "first_published" field in the mutation.
+func (m *PublishedPurposeMutation) FirstPublished() (r time.Time, exists bool) {
+	v := m.first_published
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFirstPublished returns the old "first_published" field's value of the PublishedPurpose entity.
+// If the PublishedPurpose object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PublishedPurposeMutation) OldFirstPublished(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFirstPublished is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFirstPublished requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFirstPublished: %w", err)
+	}
+	return oldValue.FirstPublished, nil
+}
+
+// ResetFirstPublished resets all changes to the "first_published" field.
+func (m *PublishedPurposeMutation) ResetFirstPublished() {
+	m.first_published = nil
+}
+
+// Where appends a list predicates to the PublishedPurposeMutation builder.
+func (m *PublishedPurposeMutation) Where(ps ...predicate.PublishedPurpose) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PublishedPurposeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PublishedPurposeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.PublishedPurpose, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PublishedPurposeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PublishedPurposeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (PublishedPurpose).
+func (m *PublishedPurposeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PublishedPurposeMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.name != nil {
+		fields = append(fields, publishedpurpose.FieldName)
+	}
+	if m.bit != nil {
+		fields = append(fields, publishedpurpose.FieldBit)
+	}
+	if m.basis != nil {
+		fields = append(fields, publishedpurpose.FieldBasis)
+	}
+	if m.material != nil {
+		fields = append(fields, publishedpurpose.FieldMaterial)
+	}
+	if m.material_hash != nil {
+		fields = append(fields, publishedpurpose.FieldMaterialHash)
+	}
+	if m.first_published != nil {
+		fields = append(fields, publishedpurpose.FieldFirstPublished)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PublishedPurposeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case publishedpurpose.FieldName:
+		return m.Name()
+	case publishedpurpose.FieldBit:
+		return m.Bit()
+	case publishedpurpose.FieldBasis:
+		return m.Basis()
+	case publishedpurpose.FieldMaterial:
+		return m.Material()
+	case publishedpurpose.FieldMaterialHash:
+		return m.MaterialHash()
+	case publishedpurpose.FieldFirstPublished:
+		return m.FirstPublished()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PublishedPurposeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case publishedpurpose.FieldName:
+		return m.OldName(ctx)
+	case publishedpurpose.FieldBit:
+		return m.OldBit(ctx)
+	case publishedpurpose.FieldBasis:
+		return m.OldBasis(ctx)
+	case publishedpurpose.FieldMaterial:
+		return m.OldMaterial(ctx)
+	case publishedpurpose.FieldMaterialHash:
+		return m.OldMaterialHash(ctx)
+	case publishedpurpose.FieldFirstPublished:
+		return m.OldFirstPublished(ctx)
+	}
+	return nil, fmt.Errorf("unknown PublishedPurpose field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PublishedPurposeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case publishedpurpose.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case publishedpurpose.FieldBit:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBit(v)
+		return nil
+	case publishedpurpose.FieldBasis:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBasis(v)
+		return nil
+	case publishedpurpose.FieldMaterial:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaterial(v)
+		return nil
+	case publishedpurpose.FieldMaterialHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaterialHash(v)
+		return nil
+	case publishedpurpose.FieldFirstPublished:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFirstPublished(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PublishedPurpose field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PublishedPurposeMutation) AddedFields() []string {
+	var fields []string
+	if m.addbit != nil {
+		fields = append(fields, publishedpurpose.FieldBit)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PublishedPurposeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case publishedpurpose.FieldBit:
+		return m.AddedBit()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PublishedPurposeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case publishedpurpose.FieldBit:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBit(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PublishedPurpose numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PublishedPurposeMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PublishedPurposeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PublishedPurposeMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown PublishedPurpose nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PublishedPurposeMutation) ResetField(name string) error {
+	switch name {
+	case publishedpurpose.FieldName:
+		m.ResetName()
+		return nil
+	case publishedpurpose.FieldBit:
+		m.ResetBit()
+		return nil
+	case publishedpurpose.FieldBasis:
+		m.ResetBasis()
+		return nil
+	case publishedpurpose.FieldMaterial:
+		m.ResetMaterial()
+		return nil
+	case publishedpurpose.FieldMaterialHash:
+		m.ResetMaterialHash()
+		return nil
+	case publishedpurpose.FieldFirstPublished:
+		m.ResetFirstPublished()
+		return nil
+	}
+	return fmt.Errorf("unknown PublishedPurpose field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PublishedPurposeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PublishedPurposeMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PublishedPurposeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PublishedPurposeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PublishedPurposeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PublishedPurposeMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PublishedPurposeMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown PublishedPurpose unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PublishedPurposeMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown PublishedPurpose edge %s", name)
 }
 
 // TaskMutation represents an operation that mutates the Task nodes in the graph.

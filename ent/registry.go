@@ -20,7 +20,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/seal"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
@@ -32,7 +34,7 @@ import (
 const maxBatchValues = 30_000
 
 // Types are the names of all stored types.
-var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeConsentExpiry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeProduct, TypeTask, TypeTeam, TypeTicket, TypeUser}
+var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeConsentExpiry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeNoticeText, TypeProduct, TypePublishedPurpose, TypeTask, TypeTeam, TypeTicket, TypeUser}
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *AccountQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
@@ -145,7 +147,29 @@ func (q *NoteQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (strin
 }
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
+func (q *NoticeTextQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
+	if err := q.prepareQuery(ctx); err != nil {
+		return "", nil, err
+	}
+	s := q.sqlQuery(ctx)
+	mod(s)
+	query, args := s.Query()
+	return query, args, s.Err()
+}
+
+// PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *ProductQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
+	if err := q.prepareQuery(ctx); err != nil {
+		return "", nil, err
+	}
+	s := q.sqlQuery(ctx)
+	mod(s)
+	query, args := s.Query()
+	return query, args, s.Err()
+}
+
+// PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
+func (q *PublishedPurposeQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
 	if err := q.prepareQuery(ctx); err != nil {
 		return "", nil, err
 	}
@@ -222,8 +246,12 @@ func (c *Client) PlanSQL(ctx context.Context, typ string, mod func(*sql.Selector
 		return c.Lead.Query().PlanSQL(ctx, mod)
 	case TypeNote:
 		return c.Note.Query().PlanSQL(ctx, mod)
+	case TypeNoticeText:
+		return c.NoticeText.Query().PlanSQL(ctx, mod)
 	case TypeProduct:
 		return c.Product.Query().PlanSQL(ctx, mod)
+	case TypePublishedPurpose:
+		return c.PublishedPurpose.Query().PlanSQL(ctx, mod)
 	case TypeTask:
 		return c.Task.Query().PlanSQL(ctx, mod)
 	case TypeTeam:
@@ -270,8 +298,14 @@ func (c *Client) NewCreate(typ string, id uuid.UUID) (Mutation, func(context.Con
 	case TypeNote:
 		b := c.Note.Create().SetID(id)
 		return b.Mutation(), b.Exec, nil
+	case TypeNoticeText:
+		b := c.NoticeText.Create().SetID(id)
+		return b.Mutation(), b.Exec, nil
 	case TypeProduct:
 		b := c.Product.Create().SetID(id)
+		return b.Mutation(), b.Exec, nil
+	case TypePublishedPurpose:
+		b := c.PublishedPurpose.Create().SetID(id)
 		return b.Mutation(), b.Exec, nil
 	case TypeTask:
 		b := c.Task.Create().SetID(id)
@@ -323,8 +357,14 @@ func (c *Client) NewUpdate(typ string, id uuid.UUID) (Mutation, func(context.Con
 	case TypeNote:
 		b := c.Note.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
+	case TypeNoticeText:
+		b := c.NoticeText.UpdateOneID(id)
+		return b.Mutation(), b.Exec, nil
 	case TypeProduct:
 		b := c.Product.UpdateOneID(id)
+		return b.Mutation(), b.Exec, nil
+	case TypePublishedPurpose:
+		b := c.PublishedPurpose.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
 	case TypeTask:
 		b := c.Task.UpdateOneID(id)
@@ -366,8 +406,12 @@ func (c *Client) DeleteByID(ctx context.Context, typ string, id uuid.UUID) error
 		return c.Lead.DeleteOneID(id).Exec(ctx)
 	case TypeNote:
 		return c.Note.DeleteOneID(id).Exec(ctx)
+	case TypeNoticeText:
+		return c.NoticeText.DeleteOneID(id).Exec(ctx)
 	case TypeProduct:
 		return c.Product.DeleteOneID(id).Exec(ctx)
+	case TypePublishedPurpose:
+		return c.PublishedPurpose.DeleteOneID(id).Exec(ctx)
 	case TypeTask:
 		return c.Task.DeleteOneID(id).Exec(ctx)
 	case TypeTeam:
@@ -505,6 +549,18 @@ func (c *Client) CreateBulk(ctx context.Context, typ string, n int, fill func(i 
 			}
 			return c.Note.CreateBulk(builders...).Exec(ctx)
 		})
+	case TypeNoticeText:
+		return inBatches(n, len(noticetext.Columns), func(from, to int) error {
+			builders := make([]*NoticeTextCreate, 0, to-from)
+			for i := from; i < to; i++ {
+				b := c.NoticeText.Create()
+				if err := fill(i, b.Mutation()); err != nil {
+					return err
+				}
+				builders = append(builders, b)
+			}
+			return c.NoticeText.CreateBulk(builders...).Exec(ctx)
+		})
 	case TypeProduct:
 		return inBatches(n, len(product.Columns), func(from, to int) error {
 			builders := make([]*ProductCreate, 0, to-from)
@@ -516,6 +572,18 @@ func (c *Client) CreateBulk(ctx context.Context, typ string, n int, fill func(i 
 				builders = append(builders, b)
 			}
 			return c.Product.CreateBulk(builders...).Exec(ctx)
+		})
+	case TypePublishedPurpose:
+		return inBatches(n, len(publishedpurpose.Columns), func(from, to int) error {
+			builders := make([]*PublishedPurposeCreate, 0, to-from)
+			for i := from; i < to; i++ {
+				b := c.PublishedPurpose.Create()
+				if err := fill(i, b.Mutation()); err != nil {
+					return err
+				}
+				builders = append(builders, b)
+			}
+			return c.PublishedPurpose.CreateBulk(builders...).Exec(ctx)
 		})
 	case TypeTask:
 		return inBatches(n, len(task.Columns), func(from, to int) error {
@@ -833,9 +901,29 @@ func Assign(m Mutation, field string, value any) error {
 				value = seal.Open(value)
 			}
 		}
+	case *NoticeTextMutation:
+		switch field {
+		case noticetext.FieldID:
+			id, ok := value.(uuid.UUID)
+			if !ok {
+				return badValue(m, field, value)
+			}
+			m.SetID(id)
+			return nil
+		}
 	case *ProductMutation:
 		switch field {
 		case product.FieldID:
+			id, ok := value.(uuid.UUID)
+			if !ok {
+				return badValue(m, field, value)
+			}
+			m.SetID(id)
+			return nil
+		}
+	case *PublishedPurposeMutation:
+		switch field {
+		case publishedpurpose.FieldID:
 			id, ok := value.(uuid.UUID)
 			if !ok {
 				return badValue(m, field, value)

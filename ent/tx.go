@@ -32,8 +32,12 @@ type Tx struct {
 	Lead *LeadClient
 	// Note is the client for interacting with the Note builders.
 	Note *NoteClient
+	// NoticeText is the client for interacting with the NoticeText builders.
+	NoticeText *NoticeTextClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// PublishedPurpose is the client for interacting with the PublishedPurpose builders.
+	PublishedPurpose *PublishedPurposeClient
 	// Task is the client for interacting with the Task builders.
 	Task *TaskClient
 	// Team is the client for interacting with the Team builders.
@@ -183,7 +187,9 @@ func (tx *Tx) init() {
 	tx.Deal = NewDealClient(tx.config)
 	tx.Lead = NewLeadClient(tx.config)
 	tx.Note = NewNoteClient(tx.config)
+	tx.NoticeText = NewNoticeTextClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
+	tx.PublishedPurpose = NewPublishedPurposeClient(tx.config)
 	tx.Task = NewTaskClient(tx.config)
 	tx.Team = NewTeamClient(tx.config)
 	tx.Ticket = NewTicketClient(tx.config)

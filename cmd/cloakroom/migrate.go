@@ -24,7 +24,8 @@ func newMigrate() *cobra.Command {
 same at its start, unless migrate=check says that it should only look.
 
 A migration that would delete stored values, or change them for good, is refused until somebody says that it is meant, and
-why: --lose "TABLE.COLUMN because REASON", once for each. Exit code 1 of --check means that there is something to do.`,
+why: --lose "TABLE.COLUMN because REASON", once for each. So is a schema that takes what people said for something they were not
+asked: --check and --plan say which purpose it is, and what to do. Exit code 1 of --check means that there is something to do.`,
 		Example: `  cloakroom migrate --plan
   cloakroom migrate --check
   cloakroom migrate --lose "contacts.fax because nobody is sent a fax any more"`,
@@ -65,7 +66,14 @@ func migrate(c *cobra.Command, f migrateFlags) error {
 			lines = append(lines, fmt.Sprintf("  %s %s, which %s", l.How, l.Name(), count(l.Rows, "row has", "rows have")))
 		}
 	}
-	if len(pending) == 0 {
+	refused, err := house.Refused(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		lines = append(lines, "refused "+r.Error())
+	}
+	if len(pending)+len(refused) == 0 {
 		lines = append(lines, "up to date")
 	}
 	if !f.check && !f.plan {
@@ -78,10 +86,10 @@ func migrate(c *cobra.Command, f migrateFlags) error {
 			return err
 		}
 	}
-	if err := sayOr(c, f.json, map[string]any{"migrations": pending, "applied": !f.check && !f.plan}, lines...); err != nil {
+	if err := sayOr(c, f.json, map[string]any{"migrations": pending, "refused": refused, "applied": !f.check && !f.plan}, lines...); err != nil {
 		return err
 	}
-	if f.check && len(pending) > 0 {
+	if f.check && len(pending)+len(refused) > 0 {
 		return errFindings
 	}
 	return nil

@@ -129,6 +129,18 @@ func (f NoteFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error)
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.NoteMutation", m)
 }
 
+// The NoticeTextFunc type is an adapter to allow the use of ordinary
+// function as NoticeText mutator.
+type NoticeTextFunc func(context.Context, *ent.NoticeTextMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f NoticeTextFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.NoticeTextMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.NoticeTextMutation", m)
+}
+
 // The ProductFunc type is an adapter to allow the use of ordinary
 // function as Product mutator.
 type ProductFunc func(context.Context, *ent.ProductMutation) (ent.Value, error)
@@ -139,6 +151,18 @@ func (f ProductFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ProductMutation", m)
+}
+
+// The PublishedPurposeFunc type is an adapter to allow the use of ordinary
+// function as PublishedPurpose mutator.
+type PublishedPurposeFunc func(context.Context, *ent.PublishedPurposeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PublishedPurposeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PublishedPurposeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PublishedPurposeMutation", m)
 }
 
 // The TaskFunc type is an adapter to allow the use of ordinary

@@ -764,6 +764,29 @@ var (
 			},
 		},
 	}
+	// NoticeTextsColumns holds the columns for the "notice_texts" table.
+	NoticeTextsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "hash", Type: field.TypeString},
+		{Name: "purpose", Type: field.TypeString},
+		{Name: "language", Type: field.TypeString},
+		{Name: "version", Type: field.TypeString},
+		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "first_published", Type: field.TypeTime},
+	}
+	// NoticeTextsTable holds the schema information for the "notice_texts" table.
+	NoticeTextsTable = &schema.Table{
+		Name:       "notice_texts",
+		Columns:    NoticeTextsColumns,
+		PrimaryKey: []*schema.Column{NoticeTextsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "noticetext_hash_purpose_language",
+				Unique:  true,
+				Columns: []*schema.Column{NoticeTextsColumns[1], NoticeTextsColumns[2], NoticeTextsColumns[3]},
+			},
+		},
+	}
 	// ProductsColumns holds the columns for the "products" table.
 	ProductsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -792,6 +815,29 @@ var (
 				Name:    "product_sku_id",
 				Unique:  false,
 				Columns: []*schema.Column{ProductsColumns[4], ProductsColumns[0]},
+			},
+		},
+	}
+	// PublishedPurposesColumns holds the columns for the "published_purposes" table.
+	PublishedPurposesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString},
+		{Name: "bit", Type: field.TypeInt},
+		{Name: "basis", Type: field.TypeString},
+		{Name: "material", Type: field.TypeString, Size: 2147483647},
+		{Name: "material_hash", Type: field.TypeString},
+		{Name: "first_published", Type: field.TypeTime},
+	}
+	// PublishedPurposesTable holds the schema information for the "published_purposes" table.
+	PublishedPurposesTable = &schema.Table{
+		Name:       "published_purposes",
+		Columns:    PublishedPurposesColumns,
+		PrimaryKey: []*schema.Column{PublishedPurposesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "publishedpurpose_name_bit_basis_material_hash",
+				Unique:  true,
+				Columns: []*schema.Column{PublishedPurposesColumns[1], PublishedPurposesColumns[2], PublishedPurposesColumns[3], PublishedPurposesColumns[5]},
 			},
 		},
 	}
@@ -1101,7 +1147,9 @@ var (
 		DealsTable,
 		LeadsTable,
 		NotesTable,
+		NoticeTextsTable,
 		ProductsTable,
+		PublishedPurposesTable,
 		TasksTable,
 		TeamsTable,
 		TicketsTable,
@@ -1164,8 +1212,14 @@ func init() {
 	NotesTable.Annotation = &entsql.Annotation{
 		Table: "notes",
 	}
+	NoticeTextsTable.Annotation = &entsql.Annotation{
+		Table: "notice_texts",
+	}
 	ProductsTable.Annotation = &entsql.Annotation{
 		Table: "products",
+	}
+	PublishedPurposesTable.Annotation = &entsql.Annotation{
+		Table: "published_purposes",
 	}
 	TasksTable.ForeignKeys[0].RefTable = ContactsTable
 	TasksTable.ForeignKeys[1].RefTable = DealsTable

@@ -36,8 +36,14 @@ type Lead func(*sql.Selector)
 // Note is the predicate function for note builders.
 type Note func(*sql.Selector)
 
+// NoticeText is the predicate function for noticetext builders.
+type NoticeText func(*sql.Selector)
+
 // Product is the predicate function for product builders.
 type Product func(*sql.Selector)
+
+// PublishedPurpose is the predicate function for publishedpurpose builders.
+type PublishedPurpose func(*sql.Selector)
 
 // Task is the predicate function for task builders.
 type Task func(*sql.Selector)

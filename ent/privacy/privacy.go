@@ -350,6 +350,30 @@ func (f NoteMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) 
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.NoteMutation", m)
 }
 
+// The NoticeTextQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type NoticeTextQueryRuleFunc func(context.Context, *ent.NoticeTextQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f NoticeTextQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.NoticeTextQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.NoticeTextQuery", q)
+}
+
+// The NoticeTextMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type NoticeTextMutationRuleFunc func(context.Context, *ent.NoticeTextMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f NoticeTextMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.NoticeTextMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.NoticeTextMutation", m)
+}
+
 // The ProductQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ProductQueryRuleFunc func(context.Context, *ent.ProductQuery) error
@@ -372,6 +396,30 @@ func (f ProductMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutatio
 		return f(ctx, m)
 	}
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.ProductMutation", m)
+}
+
+// The PublishedPurposeQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type PublishedPurposeQueryRuleFunc func(context.Context, *ent.PublishedPurposeQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f PublishedPurposeQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.PublishedPurposeQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.PublishedPurposeQuery", q)
+}
+
+// The PublishedPurposeMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type PublishedPurposeMutationRuleFunc func(context.Context, *ent.PublishedPurposeMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f PublishedPurposeMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.PublishedPurposeMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.PublishedPurposeMutation", m)
 }
 
 // The TaskQueryRuleFunc type is an adapter to allow the use of ordinary

@@ -16,7 +16,9 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
 	"github.com/cloakroom-crm/cloakroom/ent/note"
+	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/product"
+	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/schema"
 	"github.com/cloakroom-crm/cloakroom/ent/task"
 	"github.com/cloakroom-crm/cloakroom/ent/team"
@@ -359,6 +361,48 @@ func init() {
 	noteDescID := noteFields[0].Descriptor()
 	// note.DefaultID holds the default value on creation for the id field.
 	note.DefaultID = noteDescID.Default.(func() uuid.UUID)
+	noticetext.Policy = privacy.NewPolicies(schema.NoticeText{})
+	noticetext.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := noticetext.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	noticetextHooks := schema.NoticeText{}.Hooks()
+
+	noticetext.Hooks[1] = noticetextHooks[0]
+	noticetextFields := schema.NoticeText{}.Fields()
+	_ = noticetextFields
+	// noticetextDescHash is the schema descriptor for hash field.
+	noticetextDescHash := noticetextFields[1].Descriptor()
+	// noticetext.HashValidator is a validator for the "hash" field. It is called by the builders before save.
+	noticetext.HashValidator = noticetextDescHash.Validators[0].(func(string) error)
+	// noticetextDescPurpose is the schema descriptor for purpose field.
+	noticetextDescPurpose := noticetextFields[2].Descriptor()
+	// noticetext.PurposeValidator is a validator for the "purpose" field. It is called by the builders before save.
+	noticetext.PurposeValidator = noticetextDescPurpose.Validators[0].(func(string) error)
+	// noticetextDescLanguage is the schema descriptor for language field.
+	noticetextDescLanguage := noticetextFields[3].Descriptor()
+	// noticetext.LanguageValidator is a validator for the "language" field. It is called by the builders before save.
+	noticetext.LanguageValidator = noticetextDescLanguage.Validators[0].(func(string) error)
+	// noticetextDescVersion is the schema descriptor for version field.
+	noticetextDescVersion := noticetextFields[4].Descriptor()
+	// noticetext.VersionValidator is a validator for the "version" field. It is called by the builders before save.
+	noticetext.VersionValidator = noticetextDescVersion.Validators[0].(func(string) error)
+	// noticetextDescBody is the schema descriptor for body field.
+	noticetextDescBody := noticetextFields[5].Descriptor()
+	// noticetext.BodyValidator is a validator for the "body" field. It is called by the builders before save.
+	noticetext.BodyValidator = noticetextDescBody.Validators[0].(func(string) error)
+	// noticetextDescFirstPublished is the schema descriptor for first_published field.
+	noticetextDescFirstPublished := noticetextFields[6].Descriptor()
+	// noticetext.DefaultFirstPublished holds the default value on creation for the first_published field.
+	noticetext.DefaultFirstPublished = noticetextDescFirstPublished.Default.(func() time.Time)
+	// noticetextDescID is the schema descriptor for id field.
+	noticetextDescID := noticetextFields[0].Descriptor()
+	// noticetext.DefaultID holds the default value on creation for the id field.
+	noticetext.DefaultID = noticetextDescID.Default.(func() uuid.UUID)
 	product.Policy = privacy.NewPolicies(schema.Product{})
 	product.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -390,6 +434,44 @@ func init() {
 	productDescID := productFields[0].Descriptor()
 	// product.DefaultID holds the default value on creation for the id field.
 	product.DefaultID = productDescID.Default.(func() uuid.UUID)
+	publishedpurpose.Policy = privacy.NewPolicies(schema.PublishedPurpose{})
+	publishedpurpose.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := publishedpurpose.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	publishedpurposeHooks := schema.PublishedPurpose{}.Hooks()
+
+	publishedpurpose.Hooks[1] = publishedpurposeHooks[0]
+	publishedpurposeFields := schema.PublishedPurpose{}.Fields()
+	_ = publishedpurposeFields
+	// publishedpurposeDescName is the schema descriptor for name field.
+	publishedpurposeDescName := publishedpurposeFields[1].Descriptor()
+	// publishedpurpose.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	publishedpurpose.NameValidator = publishedpurposeDescName.Validators[0].(func(string) error)
+	// publishedpurposeDescBasis is the schema descriptor for basis field.
+	publishedpurposeDescBasis := publishedpurposeFields[3].Descriptor()
+	// publishedpurpose.BasisValidator is a validator for the "basis" field. It is called by the builders before save.
+	publishedpurpose.BasisValidator = publishedpurposeDescBasis.Validators[0].(func(string) error)
+	// publishedpurposeDescMaterial is the schema descriptor for material field.
+	publishedpurposeDescMaterial := publishedpurposeFields[4].Descriptor()
+	// publishedpurpose.MaterialValidator is a validator for the "material" field. It is called by the builders before save.
+	publishedpurpose.MaterialValidator = publishedpurposeDescMaterial.Validators[0].(func(string) error)
+	// publishedpurposeDescMaterialHash is the schema descriptor for material_hash field.
+	publishedpurposeDescMaterialHash := publishedpurposeFields[5].Descriptor()
+	// publishedpurpose.MaterialHashValidator is a validator for the "material_hash" field. It is called by the builders before save.
+	publishedpurpose.MaterialHashValidator = publishedpurposeDescMaterialHash.Validators[0].(func(string) error)
+	// publishedpurposeDescFirstPublished is the schema descriptor for first_published field.
+	publishedpurposeDescFirstPublished := publishedpurposeFields[6].Descriptor()
+	// publishedpurpose.DefaultFirstPublished holds the default value on creation for the first_published field.
+	publishedpurpose.DefaultFirstPublished = publishedpurposeDescFirstPublished.Default.(func() time.Time)
+	// publishedpurposeDescID is the schema descriptor for id field.
+	publishedpurposeDescID := publishedpurposeFields[0].Descriptor()
+	// publishedpurpose.DefaultID holds the default value on creation for the id field.
+	publishedpurpose.DefaultID = publishedpurposeDescID.Default.(func() uuid.UUID)
 	task.Policy = privacy.NewPolicies(schema.Task{})
 	task.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

@@ -228,6 +228,9 @@ func (w *writer) controller() *Controller {
 func (w *writer) purpose(p *ir.Purpose) Purpose {
 	basis := basisNames[p.Basis]
 	out := Purpose{Name: p.Name, Title: w.title(p), Why: w.text(p.Notice), Basis: w.frame.say("basis." + basis), Choice: w.frame.say("choice." + basis), Records: []Record{}, Recipients: []string{}}
+	if p.DirectMarketing && p.Objectable() {
+		out.Choice = w.frame.say("choice.marketing")
+	}
 	for _, s := range p.OptOut {
 		out.Signals = append(out.Signals, w.frame.say("signal."+s))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/privacy/published"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -47,6 +48,11 @@ func look(ctx context.Context, o Options, schema *ir.Schema) error {
 			return ErrOlder
 		case len(pending) > 0 && o.Check:
 			return fmt.Errorf("%w (%d to go, the first is %s)", ErrPending, len(pending), pending[0].File)
+		}
+		if refusals, err := published.Refusals(ctx, r.data, schema); err != nil {
+			return err
+		} else if len(refusals) > 0 {
+			return &published.RefusedError{Refusals: refusals}
 		}
 		if _, err := graph.FindKeys(o.Data, isNew); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -23,6 +23,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/privacy/published"
 	"github.com/cloakroom-crm/cloakroom/server/admission"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
@@ -183,6 +184,11 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	}
 	if err := h.store.Migrate(ctx, o.Lose...); err != nil {
 		return err
+	}
+	if !o.AsIs {
+		if err := published.Publish(ctx, h.store, h.Schema, time.Now()); err != nil {
+			return err
+		}
 	}
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err

@@ -409,6 +409,21 @@ CREATE INDEX "note_deal_id_id" ON "notes" ("deal_id", "id");
 CREATE INDEX "note_author_id_id" ON "notes" ("author_id", "id");
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TABLE "notice_texts" (
+  "id" uuid NOT NULL,
+  "hash" character varying NOT NULL,
+  "purpose" character varying NOT NULL,
+  "language" character varying NOT NULL,
+  "version" character varying NOT NULL,
+  "body" text NOT NULL,
+  "first_published" timestamptz NOT NULL,
+  PRIMARY KEY ("id")
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX "noticetext_hash_purpose_language" ON "notice_texts" ("hash", "purpose", "language");
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TABLE "products" (
   "id" uuid NOT NULL,
   "external_id" text NULL,
@@ -428,6 +443,21 @@ CREATE UNIQUE INDEX "product_external_id_external_id_instance" ON "products" ("e
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX "product_sku_id" ON "products" ("sku", "id");
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE "published_purposes" (
+  "id" uuid NOT NULL,
+  "name" character varying NOT NULL,
+  "bit" bigint NOT NULL,
+  "basis" character varying NOT NULL,
+  "material" text NOT NULL,
+  "material_hash" character varying NOT NULL,
+  "first_published" timestamptz NOT NULL,
+  PRIMARY KEY ("id")
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX "publishedpurpose_name_bit_basis_material_hash" ON "published_purposes" ("name", "bit", "basis", "material_hash");
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TABLE "tasks" (
@@ -713,4 +743,24 @@ DROP TRIGGER IF EXISTS "consent_entries_append_only" ON "consent_entries";
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER "consent_entries_append_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "consent_entries" FOR EACH STATEMENT EXECUTE FUNCTION "consent_entries_append_only"();
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION "notice_texts_append_only"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'notice_texts is append-only'; END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS "notice_texts_append_only" ON "notice_texts";
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER "notice_texts_append_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "notice_texts" FOR EACH STATEMENT EXECUTE FUNCTION "notice_texts_append_only"();
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION "published_purposes_append_only"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'published_purposes is append-only'; END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS "published_purposes_append_only" ON "published_purposes";
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER "published_purposes_append_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "published_purposes" FOR EACH STATEMENT EXECUTE FUNCTION "published_purposes_append_only"();
 -- +goose StatementEnd

@@ -1063,6 +1063,44 @@ table "notes" {
     columns = [column.author_id, column.id]
   }
 }
+table "notice_texts" {
+  schema = schema.public
+  column "id" {
+    null = false
+    type = uuid
+  }
+  column "hash" {
+    null = false
+    type = varchar
+  }
+  column "purpose" {
+    null = false
+    type = varchar
+  }
+  column "language" {
+    null = false
+    type = varchar
+  }
+  column "version" {
+    null = false
+    type = varchar
+  }
+  column "body" {
+    null = false
+    type = text
+  }
+  column "first_published" {
+    null = false
+    type = timestamptz
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "noticetext_hash_purpose_language" {
+    unique  = true
+    columns = [column.hash, column.purpose, column.language]
+  }
+}
 table "products" {
   schema = schema.public
   column "id" {
@@ -1117,6 +1155,44 @@ table "products" {
   }
   index "product_sku_id" {
     columns = [column.sku, column.id]
+  }
+}
+table "published_purposes" {
+  schema = schema.public
+  column "id" {
+    null = false
+    type = uuid
+  }
+  column "name" {
+    null = false
+    type = varchar
+  }
+  column "bit" {
+    null = false
+    type = bigint
+  }
+  column "basis" {
+    null = false
+    type = varchar
+  }
+  column "material" {
+    null = false
+    type = text
+  }
+  column "material_hash" {
+    null = false
+    type = varchar
+  }
+  column "first_published" {
+    null = false
+    type = timestamptz
+  }
+  primary_key {
+    columns = [column.id]
+  }
+  index "publishedpurpose_name_bit_basis_material_hash" {
+    unique  = true
+    columns = [column.name, column.bit, column.basis, column.material_hash]
   }
 }
 table "tasks" {

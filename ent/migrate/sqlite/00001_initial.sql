@@ -432,6 +432,21 @@ CREATE INDEX `note_deal_id_id` ON `notes` (`deal_id`, `id`);
 CREATE INDEX `note_author_id_id` ON `notes` (`author_id`, `id`);
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TABLE `notice_texts` (
+  `id` uuid NOT NULL,
+  `hash` text NOT NULL,
+  `purpose` text NOT NULL,
+  `language` text NOT NULL,
+  `version` text NOT NULL,
+  `body` text NOT NULL,
+  `first_published` datetime NOT NULL,
+  PRIMARY KEY (`id`)
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX `noticetext_hash_purpose_language` ON `notice_texts` (`hash`, `purpose`, `language`);
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TABLE `products` (
   `id` uuid NOT NULL,
   `external_id` text NULL,
@@ -451,6 +466,21 @@ CREATE UNIQUE INDEX `product_external_id_external_id_instance` ON `products` (`e
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE INDEX `product_sku_id` ON `products` (`sku`, `id`);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TABLE `published_purposes` (
+  `id` uuid NOT NULL,
+  `name` text NOT NULL,
+  `bit` integer NOT NULL,
+  `basis` text NOT NULL,
+  `material` text NOT NULL,
+  `material_hash` text NOT NULL,
+  `first_published` datetime NOT NULL,
+  PRIMARY KEY (`id`)
+);
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE UNIQUE INDEX `publishedpurpose_name_bit_basis_material_hash` ON `published_purposes` (`name`, `bit`, `basis`, `material_hash`);
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TABLE `tasks` (
@@ -931,4 +961,28 @@ DROP TRIGGER IF EXISTS `consent_entries_no_delete`;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER `consent_entries_no_delete` BEFORE DELETE ON `consent_entries` BEGIN SELECT RAISE(ABORT, 'consent_entries is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS `notice_texts_no_update`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `notice_texts_no_update` BEFORE UPDATE ON `notice_texts` BEGIN SELECT RAISE(ABORT, 'notice_texts is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS `notice_texts_no_delete`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `notice_texts_no_delete` BEFORE DELETE ON `notice_texts` BEGIN SELECT RAISE(ABORT, 'notice_texts is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS `published_purposes_no_update`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `published_purposes_no_update` BEFORE UPDATE ON `published_purposes` BEGIN SELECT RAISE(ABORT, 'published_purposes is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+DROP TRIGGER IF EXISTS `published_purposes_no_delete`;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER `published_purposes_no_delete` BEFORE DELETE ON `published_purposes` BEGIN SELECT RAISE(ABORT, 'published_purposes is append-only'); END;
 -- +goose StatementEnd
