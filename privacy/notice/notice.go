@@ -3,7 +3,6 @@ package notice
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +18,7 @@ var ErrLanguage = errors.New("the notice is not written in this language")
 // Notice is a privacy notice in one language. Its texts are complete sentences and names, for any rendering.
 type Notice struct {
 	Language   string      `json:"language"`
-	Version    string      `json:"version"` // see version
+	Version    string      `json:"version"` // the first digits of the SHA-256 of all it says
 	Controller *Controller `json:"controller"`
 	Purposes   []Purpose   `json:"purposes"`
 	Rights     []string    `json:"rights"`
@@ -80,23 +79,9 @@ func New(s *ir.Schema, tag string) (*Notice, error) {
 	for _, p := range s.Purposes {
 		n.Purposes = append(n.Purposes, w.purpose(p))
 	}
-	if n.Version, err = version(n); err != nil {
-		return nil, err
-	}
+	sum := sha256.Sum256([]byte(n.markdown()))
+	n.Version = hex.EncodeToString(sum[:])[:versionDigits]
 	return n, nil
-}
-
-// version names what a notice says: the first twelve digits of the SHA-256 of its texts and of the frame around them.
-func version(n *Notice) (string, error) {
-	data, err := json.Marshal(struct { // maps are marshalled in order of their keys
-		Notice *Notice
-		Frame  map[string]string
-	}{n, n.frame.texts})
-	if err != nil {
-		return "", fmt.Errorf("hash the notice: %w", err)
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])[:versionDigits], nil
 }
 
 const versionDigits = 12
