@@ -193,7 +193,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.openKeyring(ctx, o); err != nil {
 		return err
 	}
-	h.Receipts = receipt.New(signingKeys{h.Keyring}, receipt.Terms{Schema: h.Schema})
+	h.Receipts = receipt.New(signingKeys{h.Keyring}, h.Schema)
 	h.Gate = admission.New(admission.Config{})
 	h.Shared, err = shared.Open(ctx, shared.Options{Redis: o.Redis, Store: h.store, Key: keys.Shared, Rates: o.Rates, Log: o.Log})
 	if err != nil {

@@ -10,23 +10,23 @@ import (
 var bases = map[ir.Basis]string{ir.BasisConsent: "CONSENT", ir.BasisContract: "CONTRACT", ir.BasisLegalObligation: "LEGAL_OBLIGATION",
 	ir.BasisVitalInterests: "VITAL_INTERESTS", ir.BasisPublicTask: "PUBLIC_TASK", ir.BasisLegitimateInterests: "LEGITIMATE_INTERESTS"}
 
-// purpose says what is processed for a purpose. Of a line from another time it gives the name alone.
-func (t Terms) purpose(r Record) Purpose {
+// purposeOf says what is processed for a purpose. Of a line from another time it gives the name alone.
+func purposeOf(s *ir.Schema, r Record) Purpose {
 	p := Purpose{Name: r.Purpose.Name}
 	if !r.AsNow {
 		return p
 	}
-	p.Description, p.LawfulBasis = r.Purpose.Desc, bases[r.Purpose.Basis]
+	p.Description, p.LawfulBasis, p.Jurisdiction = r.Purpose.Desc, bases[r.Purpose.Basis], "EU"
+	p.Data, p.Retention = data(s, r.Purpose), retention(s, r.Purpose)
 	p.Rights, p.Withdrawal = rights(r.Purpose), withdrawal(r.Purpose)
-	p.Recipients, p.Jurisdiction = t.Recipients, t.Jurisdiction
-	if p.Jurisdiction == "" {
-		p.Jurisdiction = "EU"
+	for _, to := range r.Purpose.Recipients {
+		p.Recipients = append(p.Recipients, Party{Role: to.As, Name: to.Name, Country: to.Country})
 	}
-	if t.Controller != (Party{}) {
+	if c := s.Controller; c != nil {
 		p.Controllers = []string{controllerID}
-	}
-	if t.Schema != nil {
-		p.Data, p.Retention = data(t.Schema, r.Purpose), retention(t.Schema, r.Purpose)
+		if c.Country != "" {
+			p.Jurisdiction = c.Country
+		}
 	}
 	return p
 }

@@ -45,11 +45,12 @@ func (k keys) Signer(context.Context) (crypto.Signer, error) { return k.private,
 func (k keys) VerifyKeys(context.Context) (Set, error)       { return k.set, k.err }
 func one(n byte) (Set, *Issuer) {
 	set := Set{{Public: pair(n).Public().(ed25519.PublicKey), Made: made}}
-	return set, New(keys{private: pair(n), set: set}, terms())
+	return set, New(keys{private: pair(n), set: set}, schema())
 }
 
-func terms() Terms {
-	marketing := &ir.Purpose{Name: "MARKETING", Desc: "Newsletters & offers.", Basis: ir.BasisConsent}
+func schema() *ir.Schema {
+	marketing := &ir.Purpose{Name: "MARKETING", Desc: "Newsletters & offers.", Basis: ir.BasisConsent,
+		Recipients: []*ir.Recipient{{Name: "Example Mail GmbH", As: "PROCESSOR", For: "sends our e-mails", Country: "DE"}}}
 	sales := &ir.Purpose{Name: "SALES", Basis: ir.BasisLegitimateInterests}
 	person := &ir.Type{Name: "Person", Entity: true, Subject: true, Table: "people"}
 	last := &ir.Field{Owner: person, Name: "lastSeenAt"}
@@ -64,11 +65,12 @@ func terms() Terms {
 		{Owner: person, Name: "guess", Pii: &ir.Pii{Category: "BEHAVIORAL"}, Purposes: ir.PurposeSet(0).With(sales), Consents: []ir.Consent{{To: marketing}},
 			Retains: []*ir.Retain{{For: ir.Period{Days: 30}, After: last, Then: "ANONYMIZE"}}},
 		{Owner: person, Name: "country"}}
-	return Terms{Schema: s, Controller: Party{Name: "Example Ltd", Email: "privacy@example.com"}, Recipients: []string{"a mailing service"}}
+	s.Controller = &ir.Controller{Name: "Example Ltd", Address: "1 Example Street, Dublin", Contact: "privacy@example.com", Country: "IE"}
+	return s
 }
 
 func record() Record {
-	return Record{Entry: uuid.UUID{0: 1, 15: 1}, Subject: uuid.UUID{0: 2, 15: 2}, Decision: "GIVE", Purpose: terms().Schema.Purposes[0], At: at,
+	return Record{Entry: uuid.UUID{0: 1, 15: 1}, Subject: uuid.UUID{0: 2, 15: 2}, Decision: "GIVE", Purpose: schema().Purposes[0], At: at,
 		Method: "PORTAL", Actor: "subject", AsNow: true, Notice: Notice{Version: "2026-11", SHA256: strings.Repeat("ab", 32), Language: "en"}}
 }
 
@@ -88,12 +90,12 @@ func TestTheDocument(t *testing.T) {
 	restricted := record()
 	restricted.Decision, restricted.Purpose, restricted.Notice, restricted.Actor = "RESTRICT", nil, Notice{}, "PRIVACY_OFFICER"
 	objected := record()
-	objected.Decision, objected.Purpose = "OBJECT", terms().Schema.Purposes[1]
+	objected.Decision, objected.Purpose = "OBJECT", schema().Purposes[1]
 	for name, r := range map[string]Record{"given": record(), "withdrawn": withdrawn, "restricted": restricted, "objected": objected} {
 		t.Run(name, func(t *testing.T) {
 			set, issuer := one(1)
 			if r.Purpose != nil { // of the same schema
-				r.Purpose = issuer.terms.Schema.Purposes[r.Purpose.Index]
+				r.Purpose = issuer.schema.Purposes[r.Purpose.Index]
 			}
 			text := issued(t, issuer, r)
 			p, err := Verify(text, set)
@@ -126,7 +128,7 @@ func TestTheDocument(t *testing.T) {
 func TestTheSameLineMakesTheSameReceipt(t *testing.T) {
 	_, issuer := one(1)
 	r := record()
-	r.Purpose = issuer.terms.Schema.Purposes[0]
+	r.Purpose = issuer.schema.Purposes[0]
 	first := issued(t, issuer, r)
 	r.At = at.Truncate(time.Microsecond).In(time.FixedZone("", 3600))
 	if again := issued(t, issuer, r); again != first {
@@ -157,7 +159,7 @@ func TestOtherSoftwareVerifiesIt(t *testing.T) {
 func TestWhatIsRefused(t *testing.T) {
 	set, issuer := one(1)
 	r := record()
-	r.Purpose = issuer.terms.Schema.Purposes[0]
+	r.Purpose = issuer.schema.Purposes[0]
 	good := issued(t, issuer, r)
 	parts := strings.Split(good, ".")
 	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
@@ -278,7 +280,7 @@ func TestLinesThatAreNotSigned(t *testing.T) {
 		}
 	}
 	away := errors.New("away")
-	if text, err := New(keys{err: away}, Terms{}).Sign(ctx, record()); !errors.Is(err, away) || text != "" {
+	if text, err := New(keys{err: away}, schema()).Sign(ctx, record()); !errors.Is(err, away) || text != "" {
 		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -66,8 +66,8 @@ type Purpose struct {
 	// Data are the kinds of personal data; Retention how long they are kept.
 	Data       []Data      `json:"pii_information,omitempty"`
 	Retention  []Retention `json:"retention_period,omitempty"`
-	Recipients []string    `json:"recipient_third_parties,omitempty"`
-	// Jurisdiction is an ISO 3166-1 code, or `EU`.
+	Recipients []Party     `json:"recipient_third_parties,omitempty"`
+	// Jurisdiction is the controller's country (ISO 3166-1), or `EU`, whose lawful bases these are.
 	Jurisdiction string   `json:"jurisdiction,omitempty"`
 	Withdrawal   string   `json:"withdrawal_method,omitempty"`
 	Rights       []string `json:"privacy_rights,omitempty"` // with their articles of the GDPR
@@ -89,15 +89,14 @@ type Retention struct {
 	Then   string `json:"then"`   // ERASE, ANONYMIZE or REVIEW
 }
 
-// Party is who is responsible.
+// Party is who is responsible, or receives data.
 type Party struct {
-	ID      string `json:"party_id"`
-	Role    string `json:"party_role"` // `controller`
-	Name    string `json:"party_name,omitempty"`
+	ID      string `json:"party_id,omitempty"`
+	Role    string `json:"party_role"` // `CONTROLLER`, or as what somebody receives data
+	Name    string `json:"party_name"`
 	Address string `json:"party_address,omitempty"`
-	Email   string `json:"party_email,omitempty"`
-	Phone   string `json:"party_phone,omitempty"`
-	URL     string `json:"party_url,omitempty"`
+	Contact string `json:"party_contact,omitempty"`
+	Country string `json:"party_country,omitempty"` // ISO 3166-1 alpha-2
 }
 
 // Event is the decision.
@@ -109,14 +108,6 @@ type Event struct {
 	Consent string `json:"consent_type,omitempty"` // `expressed`, of a consent that was given
 	Method  string `json:"collection_method"`
 	Entity  string `json:"entity_id"` // who entered it: `subject`, `system` or a role
-}
-
-// Terms are what is the same in every receipt of a house.
-type Terms struct {
-	Schema       *ir.Schema
-	Controller   Party // its ID and Role are set here
-	Recipients   []string
-	Jurisdiction string // an ISO 3166-1 code; empty: EU, whose lawful bases the schema has
 }
 
 // controllerID is how a receipt refers to the one controller it names.
@@ -160,7 +151,7 @@ func (r Record) check() error {
 }
 
 // describe makes the document of a line.
-func (t Terms) describe(r Record) (Receipt, error) {
+func describe(s *ir.Schema, r Record) (Receipt, error) {
 	if err := r.check(); err != nil {
 		return Receipt{}, err
 	}
@@ -170,13 +161,11 @@ func (t Terms) describe(r Record) (Receipt, error) {
 		notice := r.Notice
 		out.Processing.Notice = &notice
 	}
-	if t.Controller != (Party{}) {
-		c := t.Controller
-		c.ID, c.Role = controllerID, "controller"
-		out.Parties = append(out.Parties, c)
+	if c := s.Controller; c != nil {
+		out.Parties = append(out.Parties, Party{ID: controllerID, Role: "CONTROLLER", Name: c.Name, Address: c.Address, Contact: c.Contact, Country: c.Country})
 	}
 	if r.Purpose != nil {
-		out.Processing.Purposes = append(out.Processing.Purposes, t.purpose(r))
+		out.Processing.Purposes = append(out.Processing.Purposes, purposeOf(s, r))
 	}
 	out.Event = Event{Type: r.Decision, State: decisions[r.Decision].state, Time: stamp(r.At), Method: r.Method, Entity: r.Actor}
 	if r.Decision == "GIVE" {

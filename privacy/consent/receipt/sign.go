@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
 // Keys are where the signing keys come from.
@@ -20,17 +22,17 @@ type Keys interface {
 
 // Issuer signs receipts. It is safe for concurrent use.
 type Issuer struct {
-	keys  Keys
-	terms Terms
+	keys   Keys
+	schema *ir.Schema
 }
 
-// New returns an issuer.
-func New(keys Keys, terms Terms) *Issuer { return &Issuer{keys, terms} }
+// New returns the issuer of a schema.
+func New(keys Keys, s *ir.Schema) *Issuer { return &Issuer{keys, s} }
 
 // Sign returns the receipt of a line of the ledger, as a compact JWS. It fails where keys cannot be had: a decision counts without a
 // receipt, which can be asked for later.
 func (i *Issuer) Sign(ctx context.Context, r Record) (string, error) {
-	document, err := i.terms.describe(r)
+	document, err := describe(i.schema, r)
 	if err != nil {
 		return "", fmt.Errorf("write a receipt: %w", err)
 	}

@@ -10,10 +10,8 @@ import (
 func (p Proof) Words() []string {
 	r := p.Receipt
 	who := "whoever has that key"
-	for _, party := range r.Parties {
-		if party.Name != "" {
-			who = party.Name
-		}
+	if len(r.Parties) > 0 {
+		who = r.Parties[0].Name
 	}
 	signed := "It was signed with the key " + p.Key.ID()
 	if !p.Key.Made.IsZero() {
@@ -37,6 +35,13 @@ func (p Proof) Words() []string {
 		}
 		if len(kinds) > 0 {
 			out = append(out, "Data it is about: "+strings.Join(kinds, ", ")+".")
+		}
+		var to []string
+		for _, party := range purpose.Recipients {
+			to = append(to, party.Name)
+		}
+		if len(to) > 0 {
+			out = append(out, "Who receives it: "+strings.Join(to, ", ")+".")
 		}
 		if len(purpose.Rights) > 0 {
 			out = append(out, "Rights: "+strings.Join(purpose.Rights, ", ")+".")
