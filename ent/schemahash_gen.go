@@ -3,4 +3,4 @@
 package ent
 
 // SchemaHash identifies the schema this code was generated from. A binary that finds another one does not serve.
-const SchemaHash = "62f843b0bebf8ae34dfba38898b1e3df4f29e78ddf100446a07e7119d033c748"
+const SchemaHash = "4c61bb80e3cffb0bf7dd53a9c8c6dcdf496b3f831ec153d7550b8a44c93113dd"

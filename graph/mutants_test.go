@@ -51,6 +51,13 @@ var mutants = []mutant{
 		return nil`},
 	{"purpose's otherwise", "directives/policy/cell.go", `Explanation{without(r.Purpose.Otherwise),`,
 		`Explanation{map[bool]Outcome{false: without(r.Purpose.Otherwise), true: Mask}[mutant("purpose's otherwise")],`},
+	{"audience", "graph/read/plan.go", `child.where = append(child.where, p.sql.audience(field, child.alias))`,
+		`if !mutant("audience") { child.where = append(child.where, p.sql.audience(field, child.alias)) }`},
+	{"audience consent", "graph/read/audience.go", `s.consented(person, alias, c.Needed)`, `map[bool]fragment{false: s.consented(person, alias, c.Needed)}[mutant("audience consent")]`},
+	{"audience restriction", "graph/read/audience.go", `s.clear(person, alias, c.Forbidden)`, `map[bool]fragment{false: s.clear(person, alias, c.Forbidden)}[mutant("audience restriction")]`},
+	{"audience address", "graph/read/audience.go", `s.known(c.Address, alias))`, `map[bool]fragment{false: s.known(c.Address, alias)}[mutant("audience address")])`},
+	{"audience owners", "graph/read/audience.go", `all = append(all, or(not(there), may))`, `all = append(all, or(not(there), may)); if mutant("audience owners") { all = []fragment{or(append(all, may)...)} }`},
+	{"audience period", "graph/read/audience.go", `s.alive(c.Retains, alias)`, `map[bool]fragment{false: s.alive(c.Retains, alias)}[mutant("audience period")]`},
 	{"mask width", "graph/read/encode.go", `e.value(f, cellOf(e.r.e.masker.Mask(`,
 		`if s, ok := v.(string); ok && mutant("mask width") { e.buf = appendString(e.buf, strings.Repeat("•", len(s))); return }
 	e.value(f, cellOf(e.r.e.masker.Mask(`},
@@ -69,6 +76,8 @@ func gateOf(name string) string {
 	switch {
 	case name == "told from afar": // chance finds it too seldom
 		return "^TestWhatChangesFarAwayIsNotTold$"
+	case strings.HasPrefix(name, "audience"):
+		return "^TestAudience$"
 	case strings.HasPrefix(name, "told "):
 		return "^TestSubscriptionsDoNotInterfere$"
 	}

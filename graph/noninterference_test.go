@@ -456,6 +456,10 @@ func (p *population) readAll(t testing.TB, w *world, viewer policy.Principal, re
 				fmt.Fprintf(&q, " %s_%s: %s", typ.Name, f.Name, f.Name)
 			case ir.ToOne:
 				fmt.Fprintf(&q, " %s_%s: %s { id }", typ.Name, f.Name, f.Name)
+			case ir.ToMany:
+				if f.Edge.Audience != nil { // that somebody may be contacted is what it tells
+					fmt.Fprintf(&q, " %s_%s: %s(first: 100) { nodes { id } }", typ.Name, f.Name, f.Name)
+				}
 			}
 		}
 		q.WriteString(" }")

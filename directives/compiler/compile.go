@@ -43,6 +43,7 @@ func Compile(sources []ir.Source) (*ir.Schema, Diagnostics) {
 	c.storage()
 	c.computed()
 	c.privacy()
+	c.audiences()
 	c.abstract()
 	c.operations()
 	c.translations()

@@ -71,6 +71,7 @@ const (
 	ruleComputed           = "CLK070"
 	ruleImplements         = "CLK071"
 	ruleNoType             = "CLK072"
+	ruleAudience           = "CLK073"
 )
 
 // rules in order of their numbers.
@@ -142,4 +143,5 @@ var rules = []Rule{
 	{ID: ruleComputed, Title: "a computed field that cannot be computed", Why: "A computed field is stored texts of the same type, joined.", Fix: "Name stored text fields of the type."},
 	{ID: ruleImplements, Title: "a type that does not implement its interface", Why: "The generated API would not be valid GraphQL.", Fix: "Add the field, or correct its type."},
 	{ID: ruleNoType, Title: "a schema without a type", Why: "A check that had nothing to check would say that all is well: a wrong directory, or files that hold comments alone, pass for a schema without mistakes.", Fix: "Name the files or the directory that hold the types, or declare one."},
+	{ID: ruleAudience, Title: "an audience of nobody, or of people nobody can tell apart", Why: "Whether somebody may be contacted depends on the channel, on what they said about its purpose, and on an address that is kept for it (GDPR Art. 6(1)(a), 21(2)). Where one of these is missing, the list would be empty for ever, or one of everybody.", Fix: "Name a list that leads to people, and a field of an enum whose values have @channel."},
 }

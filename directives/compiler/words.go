@@ -34,11 +34,27 @@ func (c *compiler) readWords() {
 	}
 	c.readPurposes()
 	c.readRoles()
+	c.channels()
 	for _, d := range c.order {
 		if isEntity(d) {
 			c.required(d, "Purpose", "enum Purpose { SUPPORT @lawful(basis: CONTRACT, bit: 0, notice: \"We answer your questions.\") }")
 			c.required(d, "Role", "enum Role { AGENT @clearance(categories: [CONTACT], purposes: [SUPPORT]) }")
 			break // once, at the first entity
+		}
+	}
+}
+
+// channels reads how people are contacted by the values of enums.
+func (c *compiler) channels() {
+	for _, e := range c.schema.Enums {
+		for i, v := range c.defs[e.Name].EnumValues {
+			d := c.directive(v.Directives, "channel")
+			if d == nil {
+				continue
+			}
+			if p := c.purposes[text(d, "for")]; p != nil { // others are reported as unknown values
+				e.Values[i].Channel = &ir.Channel{For: p, By: text(d, "by")}
+			}
 		}
 	}
 }

@@ -145,9 +145,34 @@ type Enum struct {
 type EnumValue struct {
 	Name string
 	Desc string
+	// Channel says how people are contacted by it, nil where nobody is.
+	Channel *Channel
 	// Deprecated is `@deprecated` with its reason as SDL, or empty.
 	Deprecated string
 	Pos        Pos
+}
+
+// Channel is a way to contact people.
+type Channel struct {
+	For *Purpose
+	By  string // the field of theirs that is needed to reach them; empty: none
+}
+
+// Address is the field by which people of t are reached through the channel, for its purpose; nil where the channel needs none.
+// Not ok: they cannot be.
+func (c *Channel) Address(t *Type) (f *Field, ok bool) {
+	if !t.Purposes.Empty() && !t.Purposes.Has(c.For) {
+		return nil, false
+	}
+	if c.By == "" {
+		return nil, true
+	}
+	for _, f := range t.Fields {
+		if f.Name == c.By && f.Kind == Column && (f.Purposes.Empty() || f.Purposes.Has(c.For)) {
+			return f, true
+		}
+	}
+	return nil, false
 }
 
 // Has reports whether name is a value of the enum.

@@ -194,6 +194,9 @@ type Edge struct {
 	// IsOwner marks @owner edges: they lead to the subject.
 	IsOwner  bool
 	OnDelete OnDelete // of a ToOne
+	// Audience is set on the ToMany of an @audience, which shows of another list of the type those who may be contacted: it is the
+	// field of the type that says by which channel.
+	Audience *Field
 	// Hidden marks a ToOne the compiler added to hold the key of a ToMany without a declared other end. It is stored but
 	// not part of the API.
 	Hidden bool

@@ -91,7 +91,7 @@ func (w *world) String() string {
 }
 
 // counts say whether the test compares much. Strays are rows that an index finds for a value they do not have.
-var counts struct{ compiled, refused, answered, hidden, strays, denied atomic.Int64 }
+var counts struct{ compiled, refused, answered, hidden, strays, denied, reached, spared atomic.Int64 }
 
 // worlds makes up everything, so that rapid can shrink everything.
 var worlds = rapid.Custom(func(t *rapid.T) *world {
@@ -192,12 +192,15 @@ func TestTheEngineKeepsTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		worlds.Draw(t, "world").check(t)
 	})
-	t.Logf("%d schemas, %d refused; %d root fields answered, %d refused; %d strays, %d fields denied", counts.compiled.Load(), counts.refused.Load(), counts.answered.Load(), counts.hidden.Load(), counts.strays.Load(), counts.denied.Load())
+	t.Logf("%d schemas, %d refused; %d root fields answered, %d refused; %d strays, %d fields denied; %d of audiences reached, %d spared", counts.compiled.Load(), counts.refused.Load(), counts.answered.Load(), counts.hidden.Load(), counts.strays.Load(), counts.denied.Load(), counts.reached.Load(), counts.spared.Load())
 	if counts.compiled.Load() > 100 && counts.strays.Load() == 0 {
 		t.Error("no index finds what it should not: the test compares little")
 	}
 	if counts.compiled.Load() > 100 && counts.denied.Load() == 0 {
 		t.Error("nothing is denied: the test compares little")
+	}
+	if counts.compiled.Load() > 100 && (counts.reached.Load() == 0 || counts.spared.Load() == 0) {
+		t.Error("audiences have everybody, or nobody: the test compares little")
 	}
 	if counts.refused.Load() > counts.compiled.Load() {
 		t.Error("most schemas do not compile: the test compares little")

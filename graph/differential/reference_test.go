@@ -149,6 +149,41 @@ func (x *reference) exists(r *row) bool {
 // listed: what belongs to nobody a data subject meets only over an edge of what is theirs.
 func (x *reference) listed(r *row) bool { return x.exists(r) && (personal(r.typ) || !x.ownOnly()) }
 
+// contactable: everybody whom a row is about may be contacted by a channel, and there is somebody. Who asks, and why, is no matter.
+func (x *reference) contactable(r *row, ways *ir.Enum, by any) bool {
+	i := slices.IndexFunc(ways.Values, func(v ir.EnumValue) bool { return v.Name == by })
+	if i < 0 || ways.Values[i].Channel == nil {
+		return false
+	}
+	people := owners(r)
+	return len(people) > 0 && !slices.ContainsFunc(people, func(p *row) bool { return !x.reached(p, ways.Values[i].Channel.For, ways.Values[i].Channel.By) })
+}
+
+// reached: a person may be contacted for a purpose, with the field that is needed for it.
+func (x *reference) reached(p *row, why *ir.Purpose, by string) bool {
+	serves := func(only ir.PurposeSet) bool { return only.Empty() || only.Has(why) }
+	gates, periods := p.typ.Consents, p.typ.Retains
+	if by != "" {
+		f := p.typ.Field(by)
+		if f == nil || !serves(f.Purposes) || p.cells[f] == nil {
+			return false
+		}
+		gates, periods = append(slices.Clone(gates), f.Consents...), append(slices.Clone(periods), f.Retains...)
+	}
+	lawful := why.Basis == ir.BasisLegalObligation || why.Basis == ir.BasisVitalInterests || why.Name == "SELF_SERVICE"
+	switch {
+	case !serves(p.typ.Purposes), x.over(periods, p):
+		return false
+	case anyOwner(p, erasing), !lawful && anyOwner(p, restricted|held):
+		return false
+	case why.Basis == ir.BasisConsent && !consented(p, why):
+		return false
+	case (why.Basis == ir.BasisLegitimateInterests || why.Basis == ir.BasisPublicTask) && anyOwner(p, 1<<why.Bit):
+		return false
+	}
+	return !slices.ContainsFunc(gates, func(c ir.Consent) bool { return !consented(p, c.To) })
+}
+
 // granted: some rule about reading names the role, and its condition holds.
 func (x *reference) granted(rules []*ir.Access, r *row) bool {
 	return slices.ContainsFunc(rules, func(a *ir.Access) bool {
@@ -467,7 +502,16 @@ func (x *reference) object(w *writer, r *row, set ast.SelectionSet) {
 			// A list shows what the keys at its other end say, so their rules hold too.
 			key := f.Edge.Inverse
 			x.list(w, f.Edge.Target, p, 0, func(child *row) bool {
-				return child.links[key] == r && x.cell(f, r) == shown && x.cell(key, child) == shown && x.listed(child)
+				if child.links[key] != r || x.cell(f, r) != shown || x.cell(key, child) != shown || !x.listed(child) {
+					return false
+				}
+				reached := f.Edge.Audience == nil || x.contactable(child, f.Edge.Audience.Enum, r.cells[f.Edge.Audience])
+				if f.Edge.Audience != nil && reached {
+					counts.reached.Add(1)
+				} else if !reached {
+					counts.spared.Add(1)
+				}
+				return reached
 			})
 		default:
 			w.WriteString(x.value(f, r))

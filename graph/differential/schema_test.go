@@ -25,6 +25,8 @@ type typeSketch struct {
 	columns  []*columnSketch
 	links    []*linkSketch
 	lists    []string // fields, whole
+	leading  []string // names of lists of what belongs to people
+	audience string   // the directive
 }
 
 type columnSketch struct {
@@ -56,6 +58,7 @@ func (d dice) sdl() string {
 	var b strings.Builder
 	s.words(&b)
 	s.structure()
+	s.audiences(&b)
 	for _, t := range s.types {
 		s.render(&b, t)
 	}
@@ -150,7 +153,11 @@ func (s *sketch) structure() {
 		for _, l := range t.links {
 			if s.odds(9) {
 				l.listed = true
-				l.target.lists = append(l.target.lists, fmt.Sprintf("%s: [%s!]! @edge(inverse: %q)%s", s.name("list"), t.name, l.name, s.rules(l.target, aList, "")))
+				list := s.name("list")
+				l.target.lists = append(l.target.lists, fmt.Sprintf("%s: [%s!]! @edge(inverse: %q)%s", list, t.name, l.name, s.rules(l.target, aList, "")))
+				if t.personal {
+					l.target.leading = append(l.target.leading, list)
+				}
 			}
 		}
 	}
@@ -161,6 +168,25 @@ func (s *sketch) structure() {
 				t.links = append(t.links, &linkSketch{target: to}) // so that there is no second between the two
 			}
 		}
+	}
+}
+
+// audiences has some types reach out to people, each by channels of its own. People are reached by a field of whoever comes first.
+func (s *sketch) audiences(b *strings.Builder) {
+	for _, t := range s.types {
+		if t.leading == nil || !s.odds(9) {
+			continue
+		}
+		way, by := s.name("Way"), ""
+		for _, c := range s.types[0].columns {
+			if c.scalar == "String" && s.types[0].subject && s.odds(5) {
+				by = fmt.Sprintf(", by: %q", c.name)
+			}
+		}
+		fmt.Fprintf(b, "enum %s {\n  MAIL @channel(for: %s%s)\n  VISIT @channel(for: %s)\n  NONE\n}\n", way, pick(s.dice, s.purposes), by, pick(s.dice, s.purposes))
+		channel := s.name("channel")
+		t.lists = append(t.lists, fmt.Sprintf(`%s: %s @public(because: "Known.")`, channel, way))
+		t.audience = fmt.Sprintf(" @audience(of: %q, channel: %q)", pick(s.dice, t.leading), channel)
 	}
 }
 
@@ -215,6 +241,7 @@ func (s *sketch) render(b *strings.Builder, t *typeSketch) {
 	if t.subject {
 		b.WriteString(" @subject")
 	}
+	b.WriteString(t.audience)
 	b.WriteString(s.access(t))
 	if t.pii || s.odds(2) {
 		fmt.Fprintf(b, " @purpose(only: [%s])", strings.Join(some(s.dice, s.purposes, 13), ", "))

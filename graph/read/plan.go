@@ -412,6 +412,12 @@ func (p *planner) toMany(lv *level, o *object, field *ir.Field, cell *policy.Cel
 		if own := p.whereParent(o, field, cell, child.alias); !own.empty() {
 			child.where = append(child.where, own)
 		}
+		if channel := field.Edge.Audience; channel != nil {
+			child.where = append(child.where, p.sql.audience(field, child.alias))
+			p.note(noted{path: path, field: field.Coordinate(), rows: &policy.Explanation{
+				Outcome: policy.Reveal, Rule: "@audience", Reason: policy.ReasonRowsLimited,
+				Text: "Only people who may be contacted by the " + channel.Name + " of this " + o.typ.Name + "."}})
+		}
 	})
 	c.edge, c.owner = field, o
 	if cell.Outcome != policy.Reveal || p.req.LimitedToSubject() && !target.Personal() {

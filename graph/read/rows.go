@@ -171,6 +171,23 @@ func (s sqlFor) consented(t *ir.Type, alias string, bits policy.State) fragment 
 	return and(fs...)
 }
 
+// clear holds where no owner's state has any of bits.
+func (s sqlFor) clear(t *ir.Type, alias string, bits policy.State) fragment {
+	if bits == 0 {
+		return fragment{}
+	}
+	var fs []fragment
+	for i, st := range s.owned(t, alias, "privacy_state") {
+		// None of the bits, and again not as `= 0`: an estimate of few rows makes PostgreSQL read the whole table for a page.
+		f := "(" + st + " & " + stateLiteral(bits) + " > 0) IS NOT TRUE"
+		if path := t.Owners[i]; len(path) > 0 { // most rows have one of the owners they could have: do not look for the others
+			f = column(alias, path[0].Column) + " IS NULL OR " + f
+		}
+		fs = append(fs, text(f))
+	}
+	return and(fs...)
+}
+
 // exist is the predicate of the rows that exist for a request. Only for Rows that are Allowed.
 func (s sqlFor) exist(rows policy.Rows, alias string) fragment {
 	if !rows.Allowed {
@@ -178,17 +195,7 @@ func (s sqlFor) exist(rows policy.Rows, alias string) fragment {
 	}
 	t := rows.Type
 	fs := []fragment{s.anyOf(rows.Grants, alias), s.alive(rows.Retains, alias)}
-	if rows.Forbidden != 0 {
-		for i, st := range s.owned(t, alias, "privacy_state") {
-			// None of the bits, and again not as `= 0`: an estimate of few rows makes PostgreSQL read the whole table for a page.
-			f := "(" + st + " & " + stateLiteral(rows.Forbidden) + " > 0) IS NOT TRUE"
-			if path := t.Owners[i]; len(path) > 0 { // most rows have one of the owners they could have: do not look for the others
-				f = column(alias, path[0].Column) + " IS NULL OR " + f
-			}
-			fs = append(fs, text(f))
-		}
-	}
-	fs = append(fs, s.consented(t, alias, rows.Needed))
+	fs = append(fs, s.clear(t, alias, rows.Forbidden), s.consented(t, alias, rows.Needed))
 	if rows.OwnOnly && t.Personal() {
 		var own []fragment
 		for _, id := range s.owned(t, alias, "subject_id") {

@@ -21,7 +21,7 @@ func crm(t *testing.T) *ir.Schema {
 func TestPurposeBitsArePermanent(t *testing.T) {
 	s := crm(t)
 	for name, bit := range map[string]int{"SALES": 0, "SUPPORT": 1, "BILLING": 2, "MARKETING": 3, "PROFILING": 4,
-		"ANALYTICS": 5, "SECURITY": 6, "PRIVACY_REQUEST": 7, "SELF_SERVICE": 8, "ACCESSIBILITY": 9} {
+		"ANALYTICS": 5, "SECURITY": 6, "PRIVACY_REQUEST": 7, "SELF_SERVICE": 8, "ACCESSIBILITY": 9, "CALLS": 10} {
 		if p := s.Purpose(name); p == nil || p.Bit != bit {
 			t.Errorf("purpose %s must keep bit %d: %+v", name, bit, p)
 		}
