@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 
 	"github.com/cloakroom-crm/cloakroom/e2e/canary"
+	"github.com/cloakroom-crm/cloakroom/e2e/planted"
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
 )
 
@@ -27,9 +27,9 @@ func TestAStolenDatabaseIsWorthless(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program twice and waits a minute")
 	}
-	honest := build(t)
-	broken := build(t, edit{"privacy/keyring/cell.go", `	return aead.Seal(cell, cell[1:1+nonceSize], plain, ad), nil`, `	return append(append(cell, plain...), make([]byte, tagSize)...), nil`},
-		edit{"privacy/keyring/cell.go", `	plain, err := aead.Open(dst, cell[1:1+nonceSize], cell[1+nonceSize:], ad)`, `	plain, err := append(dst, cell[1+nonceSize:len(cell)-tagSize]...), error(nil)`})
+	honest := planted.Build(t)
+	broken := planted.Build(t, planted.Edit{File: "privacy/keyring/cell.go", Old: `	return aead.Seal(cell, cell[1:1+nonceSize], plain, ad), nil`, New: `	return append(append(cell, plain...), make([]byte, tagSize)...), nil`},
+		planted.Edit{File: "privacy/keyring/cell.go", Old: `	plain, err := aead.Open(dst, cell[1:1+nonceSize], cell[1+nonceSize:], ad)`, New: `	plain, err := append(dst, cell[1+nonceSize:len(cell)-tagSize]...), error(nil)`})
 	for _, database := range []string{"sqlite", "postgres"} {
 		for name, binary := range map[string]string{"sealed": honest, "unsealed": broken} {
 			t.Run(database+" "+name, func(t *testing.T) {
@@ -45,47 +45,6 @@ func TestAStolenDatabaseIsWorthless(t *testing.T) {
 			})
 		}
 	}
-}
-
-// edit is a mistake planted in a copy of a file, see graph's mutants.
-type edit struct{ file, old, new string }
-
-// build builds the program, with edits that the source does not get.
-func build(t *testing.T, edits ...edit) string {
-	t.Helper()
-	root, dir := moduleRoot(t), t.TempDir()
-	texts := map[string]string{}
-	for _, e := range edits {
-		path := filepath.Join(root, e.file)
-		if texts[path] == "" {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[path] = string(text)
-		}
-		if strings.Count(texts[path], e.old) != 1 {
-			t.Fatalf("%s does not have %q once", e.file, e.old)
-		}
-		texts[path] = strings.Replace(texts[path], e.old, e.new, 1)
-	}
-	replace := map[string]string{}
-	for path, text := range texts {
-		replace[path] = filepath.Join(dir, filepath.Base(path))
-		if err := os.WriteFile(replace[path], []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	binary := filepath.Join(dir, "cloakroom")
-	run(t, root, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/cloakroom")
-	return binary
 }
 
 // Two heists may leave their traces in one log, so what one plants must not look like what the other looks for: dotted values
@@ -129,7 +88,7 @@ func (h *heist) value(field string) string {
 	return v
 }
 
-const planted = 12 // people by each way in
+const brought = 12 // people by each way in
 
 // plant brings people in, and has everything done with them that a day brings.
 func (h *heist) plant(t *testing.T) {
@@ -150,7 +109,7 @@ func (h *heist) plant(t *testing.T) {
 		return fmt.Sprintf(`firstName: %q, lastName: %q, email: %q, street: %q, city: %q, postalCode: %q, state: %q, jobTitle: %q`, h.value("Contact.firstName"), h.value("Contact.lastName"),
 			email, h.value("Contact.street"), h.value("Contact.city"), h.value("Contact.postalCode")[:20], h.value("Contact.state"), h.value("Contact.jobTitle"))
 	}
-	for range planted {
+	for range brought {
 		id, _ := dig(ask(sales, `mutation @for(purpose: SALES) { createContact(input: {`+person()+`, notes: "`+h.value("Contact.notes")+`"}) { contact { id fullName email notes } } }`), "createContact", "contact", "id").(string)
 		h.subjects = append(h.subjects, id)
 		ask(sales, fmt.Sprintf(`mutation @for(purpose: SALES) { updateContact(id: %q, input: {%s}) { contact { firstName } } }`, id, person()))
@@ -166,7 +125,7 @@ func (h *heist) plant(t *testing.T) {
 	var file bytes.Buffer
 	w := csv.NewWriter(&file)
 	_ = w.Write([]string{"no", "first", "last", "email", "city"})
-	for n := range planted {
+	for n := range brought {
 		email := h.value("import email") + "@example.org"
 		emails = append(emails, email)
 		_ = w.Write([]string{fmt.Sprint("I-", n), h.value("import first"), h.value("import last"), email, h.value("import city")})

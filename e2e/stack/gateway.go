@@ -121,6 +121,10 @@ func (s *Stack) gateway(n int, ports []int) (*Gateway, error) {
 			return g, err
 		}
 	}
+	if s.Standby != nil { // either may be the primary
+		settings["read-replicas"] = s.Standby.URL
+		settings["database"] = strings.Replace(s.Postgres.URL, s.Postgres.Addr, s.Postgres.Addr+","+s.Standby.Addr, 1) + "&target_session_attrs=read-write"
+	}
 	for name, value := range s.options.Settings {
 		settings[name] = value
 	}

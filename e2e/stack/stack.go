@@ -18,6 +18,7 @@ type Options struct {
 	Replicas int               // of the gateway; 0: one
 	Identity string            // kratos or dev
 	Links    bool              // whether gateways reach services through proxies
+	Standby  bool              // whether PostgreSQL has one, which answers queries and may be promoted
 	Settings map[string]string // of all gateways, by the names of flags
 	Env      []string          // of all gateways
 	Dir      string            // is kept, and used again the next time; empty: a private directory
@@ -35,6 +36,9 @@ type Stack struct {
 	Redis    *redis.Server
 	Kratos   *ory.Server // nil with the development identity
 	Gateways []*Gateway
+
+	Standby     *postgres.Server // nil without Options.Standby
+	Replication *Link            // its way to the primary
 
 	options Options
 	dir     string
@@ -72,11 +76,22 @@ func (s *Stack) open(ctx context.Context) (err error) {
 	override(&all[1], s.options.Ports.Admin)
 
 	pg, kratos := postgres.Options{Port: s.options.Ports.Postgres}, ory.Options{Public: s.options.Ports.Kratos, Admin: s.options.Ports.KratosAdmin}
+	if s.options.Standby { // what is not written to its log reaches no standby
+		pg.Settings = map[string]string{"synchronous_commit": "on"}
+	}
 	if !s.own {
 		pg.Dir, kratos.Dir = filepath.Join(s.dir, "postgres"), filepath.Join(s.dir, "kratos")
 	}
 	if s.Postgres, err = postgres.Serve(pg); err != nil {
 		return err
+	}
+	if s.options.Standby {
+		if s.Replication, err = open("replication", s.Postgres.Addr); err != nil {
+			return err
+		}
+		if s.Standby, err = s.Postgres.Standby(s.Replication.Addr); err != nil {
+			return err
+		}
 	}
 	if s.Redis, err = redis.Open(); err != nil {
 		return err
@@ -121,8 +136,13 @@ func (s *Stack) Close() error {
 	if s.Redis != nil {
 		errs = append(errs, s.Redis.Close())
 	}
-	if s.Postgres != nil {
-		errs = append(errs, s.Postgres.Close())
+	for _, db := range []*postgres.Server{s.Standby, s.Postgres} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.Replication != nil {
+		s.Replication.close()
 	}
 	if s.own {
 		errs = append(errs, os.RemoveAll(s.dir))

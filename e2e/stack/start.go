@@ -4,10 +4,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/e2e/ory"
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
 	"github.com/cloakroom-crm/cloakroom/e2e/redis"
+	"github.com/cloakroom-crm/cloakroom/server/identity"
 )
 
 // Start gives the test a stack. It ends with the test, and shows its logs if the test failed. Where a service is missing the
@@ -54,4 +57,14 @@ func (s *Stack) DevToken(t testing.TB, args ...string) string {
 		t.Fatalf("dev token: %v", err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// As is a token of the development identity for a person.
+func (s *Stack) As(p policy.Principal) (Credential, error) {
+	dev, err := identity.NewDev(s.data)
+	if err != nil {
+		return nil, err
+	}
+	token, _, err := dev.IssueUntil(p, time.Hour)
+	return Bearer(token), err
 }

@@ -89,8 +89,8 @@ func TestAwait(t *testing.T) {
 			go func() { ended <- set.Await(context.Background(), xid) }()
 			if c.waits {
 				select {
-				case <-ended:
-					t.Error("it does not wait")
+				case err := <-ended:
+					t.Error("it does not wait:", err)
 				case <-time.After(50 * time.Millisecond):
 				}
 			}

@@ -102,7 +102,7 @@ func (o *standby) follow(ctx context.Context) {
 		l := o.next
 		o.next = newLook()
 		o.mu.Unlock()
-		lag := time.Duration(0)
+		var lag time.Duration
 		l.name, lag, l.err = o.renew(ctx)
 		close(l.done)
 		o.mu.Lock()
