@@ -28,6 +28,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
+	"github.com/cloakroom-crm/cloakroom/privacy/published"
 )
 
 // Config is what a Gateway needs.
@@ -134,7 +135,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Standbys != nil {
 		standbys, everywhere = c.Standbys, c.Standbys
 	}
-	notices := consent.InSchema(c.Schema)
+	notices := published.NewTexts(c.Schema, c.Store.Client)
 	g.ledger = consent.New(c.Schema, c.Store.Dialect, notices)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool, Standbys: standbys,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},

@@ -50,6 +50,9 @@ func (s *Server) routes() http.Handler {
 	r := publicRouter(s.config, s.log, s.telemetry)
 	site := pages{s.config.PublicURL, s.config.Origins}
 	r.Get("/", s.startPage)
+	if s.notices != nil {
+		r.Method(http.MethodGet, "/privacy-notice", s.notices)
+	}
 	if s.hasDesk() {
 		s.graphiQL(r)
 	}

@@ -22,6 +22,7 @@ type Parts struct {
 	Live      live.Gateway       // answers operations bit by bit; nil: nothing is streamed
 	Events    graph.Events       // of which revoked sessions are heard
 	Streams   func(*live.Config) // changes the bounds of streams; nil: they stay as they are
+	Notices   *Notices           // the privacy notice; nil: there is none
 	Receipts  ReceiptKeys        // of consent, published to whoever verifies them; nil: there are none
 	Checks    []health.Check     // what answers depend on
 	Identity  identity.Authenticator
@@ -36,6 +37,7 @@ type Parts struct {
 type Server struct {
 	config    Config
 	graphql   http.Handler
+	notices   *Notices
 	receipts  ReceiptKeys
 	health    *health.Board
 	who       identity.Authenticator
@@ -52,7 +54,7 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	s := &Server{config: c, graphql: p.GraphQL, receipts: p.Receipts, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
 	p.Telemetry.Add(telemetry.Sources{States: s.health.States})
 	if p.Live != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
+	"github.com/cloakroom-crm/cloakroom/privacy/notice"
 )
 
 func newLint() *cobra.Command {
@@ -67,6 +68,9 @@ func lint(c *cobra.Command, format string, args []string) error {
 	if format == "text" {
 		_, _ = fmt.Fprintf(c.ErrOrStderr(), "no findings: %d files, %d records, %d roles, %d purposes\n",
 			len(sources), len(schema.Entities()), len(schema.Roles), len(schema.Purposes))
+		for _, m := range notice.Missing(schema) {
+			_, _ = fmt.Fprintln(c.ErrOrStderr(), "missing in the privacy notice: "+m)
+		}
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ processed and who may see it; storage, API, masking, consent checks and retentio
 		newLint(),
 		newExplain(),
 		newGenerate(),
+		newReport(),
 		newVocabulary(),
 		newVersion(),
 	)

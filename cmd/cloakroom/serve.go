@@ -86,6 +86,10 @@ func serve(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer end()
+	notices, err := server.NewNotices(h.Schema)
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(c.Context())
 	tended := make(chan struct{})
 	go func() {
@@ -94,7 +98,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Receipts: h.Receipts, Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Notices: notices, Receipts: h.Receipts, Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),
 		KnownRole: func(role string) bool { return h.Schema.Role(role) != nil },

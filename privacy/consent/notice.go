@@ -2,8 +2,6 @@ package consent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
@@ -23,24 +21,4 @@ type Notices interface {
 	Current(p *ir.Purpose, language string) Text
 	// ByHash returns the text with that hash, whenever it was shown, or ErrUnknownNotice.
 	ByHash(ctx context.Context, hash string) (Text, error)
-}
-
-// InSchema are the notices as the schema has them.
-func InSchema(s *ir.Schema) Notices { return inSchema{s} }
-
-type inSchema struct{ schema *ir.Schema }
-
-func (n inSchema) Current(p *ir.Purpose, _ string) Text {
-	sum := sha256.Sum256([]byte(p.Notice))
-	hash := hex.EncodeToString(sum[:])
-	return Text{Purpose: p.Name, Language: "en", Version: hash[:12], Hash: hash, Body: p.Notice}
-}
-
-func (n inSchema) ByHash(_ context.Context, hash string) (Text, error) {
-	for _, p := range n.schema.Purposes {
-		if t := n.Current(p, ""); t.Hash == hash {
-			return t, nil
-		}
-	}
-	return Text{}, ErrUnknownNotice
 }

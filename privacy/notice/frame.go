@@ -70,6 +70,12 @@ func FrameLanguages() []string {
 	return out
 }
 
+// Framed reports whether Cloakroom's own part of a notice is written in a language.
+func Framed(tag string) bool {
+	_, ok := frameFor(tag)
+	return ok
+}
+
 // say renders a text of the frame. The pairs are the names in braces and what stands in their place.
 func (f *frame) say(key string, pairs ...string) string {
 	text, ok := f.texts[key]

@@ -99,22 +99,19 @@ func newWriter(s *ir.Schema, tag string) (*writer, error) {
 		return nil, fmt.Errorf("%w: %q; it is written in %s", ErrLanguage, tag, strings.Join(Languages(s), ", "))
 	}
 	w := write(s, tag)
+	if !Framed(tag) && tag != s.Language {
+		return nil, fmt.Errorf("%w: Cloakroom has no words of its own in %q", ErrLanguage, tag)
+	}
 	if len(w.gaps) > 0 {
 		return nil, fmt.Errorf("%w: %q lacks %d texts of the schema, the first is %q", ErrLanguage, tag, len(w.gaps), w.gaps[0])
 	}
 	return w, nil
 }
 
-// frameGap stands for a frame that is missing.
-const frameGap = "Cloakroom's own words"
-
 // write says everything once, to find what cannot be said.
 func write(s *ir.Schema, tag string) *writer {
 	w := &writer{schema: s, tag: tag}
-	var ok bool
-	if w.frame, ok = frameFor(tag); !ok && tag != s.Language {
-		w.gaps = append(w.gaps, frameGap)
-	}
+	w.frame, _ = frameFor(tag)
 	for _, p := range s.Purposes {
 		w.purpose(p)
 	}
@@ -135,7 +132,7 @@ func declared(s *ir.Schema) []string {
 
 // Languages are those the notice is written in, BCP 47: the schema's own first, then each in which all is said, sorted.
 func Languages(s *ir.Schema) []string {
-	return slices.DeleteFunc(declared(s), func(tag string) bool { return tag != s.Language && len(write(s, tag).gaps) > 0 })
+	return slices.DeleteFunc(declared(s), func(tag string) bool { return tag != s.Language && (!Framed(tag) || len(write(s, tag).gaps) > 0) })
 }
 
 // Missing says what the law wants people to be told and the schema does not say, in English, for whoever writes it.
@@ -147,8 +144,10 @@ func Missing(s *ir.Schema) []string {
 	case c.Authority == "":
 		out = append(out, "the supervisory authority (GDPR Art. 13(2)(d)): add authority to @controller")
 	}
-	if _, ok := frameFor(s.Language); !ok {
-		out = append(out, fmt.Sprintf("Cloakroom's own words in %q: the notice is in English around the schema's texts", s.Language))
+	for _, tag := range declared(s) {
+		if !Framed(tag) {
+			out = append(out, fmt.Sprintf("Cloakroom's own words in %q: add a file to privacy/notice/frame", tag))
+		}
 	}
 	for _, tag := range declared(s)[1:] {
 		if gaps := Untranslated(s, tag); len(gaps) > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
 	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/privacy/notice"
 	"github.com/cloakroom-crm/cloakroom/privacy/published"
 )
@@ -109,6 +110,36 @@ func TestTextsOutliveTheSchema(t *testing.T) {
 			if !kept.FirstPublished.Equal(day) {
 				t.Errorf("published on %s", kept.FirstPublished)
 			}
+		}
+	})
+}
+
+// The ledger asks for what holds now, and for what somebody saw long ago.
+func TestTextsForTheLedger(t *testing.T) {
+	databases(t, func(t *testing.T, s *store.Store) {
+		old, now := shop(t), shop(t, "If you agree, we write to you.", "If you agree, we write letters to you.")
+		for _, schema := range []*ir.Schema{old, now} {
+			if err := published.Publish(t.Context(), s, schema, day); err != nil {
+				t.Fatal(err)
+			}
+		}
+		texts := published.NewTexts(now, s.Client)
+		for wish, language := range map[string]string{"": "en", "de": "de", "de-CH": "de", "en-GB": "en", "ja": "en", "nonsense!": "en"} {
+			want, err := notice.Of(now, now.Purpose("NEWS"), language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := texts.Current(now.Purpose("NEWS"), wish); notice.Text(got) != want {
+				t.Errorf("in %q: %+v", wish, got)
+			}
+		}
+		for _, want := range append(notice.Texts(old), notice.Texts(now)...) {
+			if got, err := texts.ByHash(t.Context(), want.Hash); err != nil || notice.Text(got) != want {
+				t.Errorf("%s in %s: %+v, %v", want.Purpose, want.Language, got, err)
+			}
+		}
+		if _, err := texts.ByHash(t.Context(), strings.Repeat("0", 64)); !errors.Is(err, consent.ErrUnknownNotice) {
+			t.Errorf("nobody ever saw it: %v", err)
 		}
 	})
 }
