@@ -126,7 +126,7 @@ func TestDeniedInAStream(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	w.ask(t, as("PRIVACY_OFFICER"), `mutation($id: ID!) { giveConsent(input: {subject: $id, purpose: PROFILING, method: "telephone"}) { entryId } }`, "id", id).ok(t)
+	w.ask(t, as("PRIVACY_OFFICER"), `mutation($id: ID!) { giveConsent(input: {subject: $id, purpose: PROFILING, method: TELEPHONE, evidence: "call 7"}) { entryId } }`, "id", id).ok(t)
 	if got := next(); !strings.Contains(got, `ada@example.com`) || !strings.HasSuffix(got, " ") {
 		t.Fatal(got)
 	}

@@ -38,8 +38,8 @@ var mutants = []mutant{
 	{"nested edge", "graph/read/plan.go", `p.sql.exist(rows, alias),`, `map[bool]fragment{false: p.sql.exist(rows, alias)}[mutant("nested edge")],`},
 	{"nested list", "graph/read/plan.go", `child.where = append(child.where, shown)`, `if !mutant("nested list") { child.where = append(child.where, shown) }`},
 	{"node", "graph/read/engine.go", `lv := p.newLevel(t)`, `lv := p.newLevel(t); if mutant("node") { lv.where = nil }`},
-	{"projection", "graph/read/rows.go", `cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))`,
-		`cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias)); if mutant("projection") { cond = fragment{} }`},
+	{"projection", "graph/read/rows.go", `cond := and(s.said(c.Field.Owner, alias, need), s.allowed(c, alias))`,
+		`cond := and(s.said(c.Field.Owner, alias, need), s.allowed(c, alias)); if mutant("projection") { cond = fragment{} }`},
 	{"consent", "graph/read/encode.go", `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	outcome := e.outcome(it, state)`, `func (e *encoder) cell(o *object, it *item, row []cell, state policy.State) {
 	outcome := e.outcome(it, state)

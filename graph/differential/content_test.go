@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type row struct {
 	left    map[*ir.Field]bool // the value is still in the column of its other storage
 	subject uuid.UUID          // of a natural person
 	state   int64              // what that person wants
+	said    int64              // that, and consents that have run out
+	ends    map[int64]int64    // when consents run out, by their bits, in microseconds
+	first   int64              // the first of them
 }
 
 // globalID is the row's identifier in answers.
@@ -39,7 +43,7 @@ func (r *row) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s", r.typ.Name, r.id, r.globalID())
 	if r.typ.Subject {
-		fmt.Fprintf(&b, " subject=%s state=%#x", r.subject, r.state)
+		fmt.Fprintf(&b, " subject=%s state=%#x, stored %#x, ends %v", r.subject, r.state, r.said, r.ends)
 	}
 	for _, f := range r.typ.Fields {
 		if v, ok := r.cells[f]; ok {
@@ -89,6 +93,7 @@ func (d dice) content(s *ir.Schema, v *vault, now time.Time) content {
 			}
 		}
 	}
+	d.runOut(s, c, now)
 	for _, t := range s.Entities() {
 		for _, r := range c[t] {
 			for _, f := range t.Fields {
@@ -99,6 +104,36 @@ func (d dice) content(s *ir.Schema, v *vault, now time.Time) content {
 		}
 	}
 	return c
+}
+
+// runOut has some consents end: the state that is stored still has them, what holds has not.
+func (d dice) runOut(s *ir.Schema, c content, now time.Time) {
+	for _, who := range people {
+		ends := map[int64]int64{}
+		first := int64(math.MaxInt64)
+		for _, p := range s.Purposes {
+			if p.Basis == ir.BasisConsent && d.odds(4) {
+				at := now.UnixMicro() + pick(d, []int64{0, -1, 1, -1e12, 1e12})
+				ends[1<<p.Bit], first = at, min(first, at)
+			}
+		}
+		if d.odds(1) {
+			first = math.MinInt64 // nobody has noted it yet
+		}
+		for _, t := range s.Entities() {
+			for _, r := range c[t] {
+				if !t.Subject || r.subject != who {
+					continue
+				}
+				r.said, r.ends, r.first = r.state, ends, first
+				for bit, at := range ends {
+					if at <= now.UnixMicro() {
+						r.state &^= bit
+					}
+				}
+			}
+		}
+	}
 }
 
 // Bits of the whole person, as docs/adr/0001-privacy-state.md numbers them.
@@ -182,6 +217,18 @@ func (c content) fill(db *sql.DB, s *ir.Schema, v *vault) error {
 		return err
 	}
 	defer tx.Rollback()
+	if _, err := tx.Exec("CREATE TABLE consent_expiries (subject_id uuid, mask integer, until integer, UNIQUE (subject_id, mask))"); err != nil {
+		return err
+	}
+	for _, t := range s.Entities() {
+		for _, r := range c[t] {
+			for bit, at := range r.ends {
+				if _, err := tx.Exec("INSERT OR REPLACE INTO consent_expiries VALUES (?, ?, ?)", r.subject.String(), bit, at); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	for _, t := range s.Entities() {
 		if _, err := tx.Exec("CREATE TABLE " + t.Table + " (" + strings.Join(v.columns(t), ", ") + ")"); err != nil {
 			return err
@@ -206,7 +253,7 @@ func (v *vault) keeps(t *ir.Type) bool {
 func (v *vault) columns(t *ir.Type) []string {
 	columns := []string{"id uuid PRIMARY KEY"}
 	if t.Subject {
-		columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL")
+		columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL", "consent_until integer NOT NULL")
 	}
 	if v.keeps(t) {
 		columns = append(columns, "sealed_by uuid")
@@ -237,7 +284,8 @@ func (v *vault) stored(r *row) (names []string, args []any) {
 	add("id", r.id.String())
 	if r.typ.Subject {
 		add("subject_id", r.subject.String())
-		add("privacy_state", r.state)
+		add("privacy_state", r.said)
+		add("consent_until", r.first)
 	}
 	if by := sealer(r); v.keeps(r.typ) && by != uuid.Nil {
 		add("sealed_by", by.String())

@@ -147,8 +147,21 @@ func (s sqlFor) consented(t *ir.Type, alias string, bits policy.State) fragment 
 	if bits == 0 {
 		return fragment{}
 	}
+	return s.have(t, alias, s.states(t, alias), bits)
+}
+
+// said holds where every owner consented at some time and did not withdraw it since. Whether the consent has run out is left to
+// the decision about the cell, which looks at the state once for all cells of the row.
+func (s sqlFor) said(t *ir.Type, alias string, bits policy.State) fragment {
+	if bits == 0 {
+		return fragment{}
+	}
+	return s.have(t, alias, s.owners(t, alias, func(at string) fragment { return text(column(at, "privacy_state")) }), bits)
+}
+
+// have holds where each of the owners' states has all of bits, and there is an owner.
+func (s sqlFor) have(t *ir.Type, alias string, states []fragment, bits policy.State) fragment {
 	var fs []fragment
-	states := s.states(t, alias)
 	if len(states) == 0 {
 		return text("1 = 0")
 	}
@@ -229,7 +242,7 @@ func (s sqlFor) cell(c *policy.Cell, name, alias string) fragment {
 	if !c.NeedsMasked() || c.Field.Computed != nil { // of the parts of a computed field no mask shows anything
 		need |= c.NeedsToReveal
 	}
-	cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))
+	cond := and(s.said(c.Field.Owner, alias, need), s.allowed(c, alias))
 	if cond.empty() {
 		return text(value)
 	}

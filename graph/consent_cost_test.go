@@ -1,0 +1,152 @@
+package graph_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
+	"github.com/cloakroom-crm/cloakroom/graph"
+)
+
+var consentRounds = flag.Int("consent.rounds", 0, "rounds in which the cost of consent is measured; 0: only its statements are looked at")
+
+// manyPurposes are as many as a schema may have, all that may have a state with one.
+func manyPurposes(t testing.TB) string {
+	var b strings.Builder
+	have := compiled(t).Purposes
+	used := map[int]bool{}
+	for _, p := range have {
+		used[p.Bit] = true
+	}
+	bit := 0
+	for i := range 64 - len(have) {
+		for ; bit < 56 && used[bit]; bit++ {
+		}
+		if bit < 56 {
+			fmt.Fprintf(&b, "  MORE_%d @lawful(basis: %s, bit: %d, notice: \"More of it, number %d.\")\n", i, []string{"CONSENT", "LEGITIMATE_INTERESTS"}[i%2], bit, i)
+			bit++
+		} else {
+			fmt.Fprintf(&b, "  MORE_%d @lawful(basis: CONTRACT, notice: \"More of it, number %d.\")\n", i, i)
+		}
+	}
+	return b.String()
+}
+
+// What consent costs is told by the page of the benchmark's second question, in a schema of 64 purposes of which the one asked
+// for rests on consent, against the same schema where it rests on a contract. Everybody has agreed, so the answers are the same.
+func TestConsentCostsNoStatement(t *testing.T) {
+	more := []string{"enum Purpose {\n", "enum Purpose {\n" + manyPurposes(t)}
+	none := append(slices.Clone(more), "      basis: CONSENT\n      bit: 3", "      basis: CONTRACT\n      bit: 3",
+		"      optOut: [GPC, LIST_UNSUBSCRIBE]\n      directMarketing: true", "      optOut: [GPC, LIST_UNSUBSCRIBE]",
+		"  @consent(to: MARKETING, otherwise: HIDE_ROW)", "  @consent(to: PROFILING, otherwise: HIDE_ROW)")
+	with, without := rewritten(t, more...), rewritten(t, none...)
+	if len(with.Purposes) != 64 {
+		t.Fatalf("%d purposes", len(with.Purposes))
+	}
+	worlds := []*world{databases(t)[1].serve(t, with, 0), databases(t)[1].serve(t, without, 0)}
+	for _, w := range worlds {
+		account := w.put(t, "Account", map[string]any{"name": "Acme", "industry": "Tools"})
+		for i := range 120 {
+			id := w.put(t, "Contact", map[string]any{"firstName": "Ada", "lastName": fmt.Sprint("Lovelace ", i), "birthday": today, "email": fmt.Sprintf("ada%d@example.com", i),
+				"phone": "+442079460000", "city": "London", "country": "GB", "region": "EMEA", "jobTitle": "Countess", "preferredLanguage": "en", "lifecycleStage": "LEAD",
+				"subscribedAt": today, "lastActivityAt": today, "createdAt": today, "account": account})
+			w.setState(t, "Contact", id, policy.ConsentBits(with))
+		}
+		for _, sql := range []string{fmt.Sprintf("UPDATE contacts SET consent_until = %d", guard.Never), "VACUUM ANALYZE contacts"} { // as it is after the ledger's first word
+			if _, err := w.store.DB.Exec(sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const q = `query @for(purpose: MARKETING) { contacts(first: 100) { nodes {
+		__typename firstName lastName birthday email phone city country region jobTitle preferredLanguage lifecycleStage subscribedAt lastActivityAt createdAt account { name industry } } } }`
+	ctx := policy.WithPrincipal(context.Background(), as("MARKETER"))
+	ask := func(g *graph.Gateway) string {
+		resp := g.Do(ctx, q, nil)
+		if len(resp.Errors) > 0 {
+			t.Fatal(resp.Errors)
+		}
+		return string(resp.Data)
+	}
+	var answers [2]string
+	var statements [2]int
+	for i, w := range worlds {
+		w.sql = nil
+		answers[i] = ask(w.Gateway)
+		statements[i] = len(w.sql)
+	}
+	if answers[0] != answers[1] || strings.Count(answers[0], "ada") != 100 {
+		t.Error("the answers differ")
+	}
+	if statements[0] != statements[1] {
+		t.Errorf("consent adds statements: %d, and %d without", statements[0], statements[1])
+	}
+	if *consentRounds == 0 {
+		return
+	}
+	var gateways, databases, both []float64
+	for range *consentRounds {
+		var gateway, database [2]time.Duration
+		for turn := range 4 { // in both orders
+			i := []int{0, 1, 1, 0}[turn]
+			w := worlds[i]
+			g0, d0 := ownCPU(t), w.databaseCPU(t)
+			for range 150 {
+				ask(w.Gateway)
+			}
+			w.sql = nil
+			gateway[i] += ownCPU(t) - g0
+			database[i] += w.databaseCPU(t) - d0
+		}
+		over := func(d [2]time.Duration) float64 { return float64(d[0]) / float64(d[1]) }
+		gateways, databases = append(gateways, over(gateway)), append(databases, over(database))
+		both = append(both, over([2]time.Duration{gateway[0] + database[0], gateway[1] + database[1]}))
+	}
+	for name, ratios := range map[string][]float64{"gateway": gateways, "database": databases, "both": both} {
+		slices.Sort(ratios)
+		t.Logf("%s, with consent over without: %.3f (quartiles %.3f to %.3f of %d)", name, ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4], len(ratios))
+	}
+}
+
+// ownCPU is the processor time of this process.
+func ownCPU(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// databaseCPU is the processor time of the database's processes that serve this world, in steps of 10 ms.
+func (w *world) databaseCPU(t testing.TB) (sum time.Duration) {
+	rows, err := w.store.DB.Query(`SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var pid int
+		if err := rows.Scan(&pid); err != nil {
+			t.Fatal(err)
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it has just ended
+		}
+		f := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		for _, at := range []int{11, 12} { // utime, stime
+			n, _ := strconv.Atoi(f[at])
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return sum
+}
