@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/e2e/stack"
 )
 
-var withdrawals = flag.Int64("withdrawals", 400, "how many are tried on two gateways")
+var withdrawals = flag.Int64("withdrawals", 200, "how many are tried on two gateways")
 
 // Mistakes that the program is built with; the environment of a gateway says which one it makes.
 const mistakes = "PLANTED"

@@ -14,7 +14,7 @@ func standby(t *testing.T, binary string) {
 	c.serves(t, true)
 	c.writer = c.Gateways[0]
 	var all sync.WaitGroup
-	all.Go(func() { c.run(t, 4000, 40*time.Second) })
+	all.Go(func() { c.run(t, 4000, 30*time.Second) })
 	phase := func(name string, long time.Duration, do ...func() error) {
 		t.Helper()
 		for _, f := range do {
@@ -29,20 +29,20 @@ func standby(t *testing.T, binary string) {
 	sql := func(statement string) func() error {
 		return func() error { return c.Standby.Run(context.Background(), statement) }
 	}
-	phase("as it should be", 5*time.Second)
+	phase("as it should be", 3*time.Second)
 	before := c.unknown.Load()
-	phase("the standby lags", 5*time.Second, sql(`SELECT pg_wal_replay_pause()`))
+	phase("the standby lags", 4*time.Second, sql(`SELECT pg_wal_replay_pause()`))
 	if c.unknown.Load() == before {
 		t.Error("nobody is told that it is not sure")
 	}
-	phase("it catches up", 3*time.Second, sql(`SELECT pg_wal_replay_resume()`))
-	phase("its way is slow", 4*time.Second, func() error { return c.Replication.Delay(150 * time.Millisecond) })
-	phase("its way is cut", 3*time.Second, c.Replication.Refuse)
-	phase("it is mended", 3*time.Second, c.Replication.Mend)
-	phase("it is killed", 2*time.Second, func() error { c.Standby.Kill(); return nil })
-	phase("it starts again", 3*time.Second, c.Standby.Start)
+	phase("it catches up", 2*time.Second, sql(`SELECT pg_wal_replay_resume()`))
+	phase("its way is slow", 3*time.Second, func() error { return c.Replication.Delay(150 * time.Millisecond) })
+	phase("its way is cut", 2*time.Second, c.Replication.Refuse)
+	phase("it is mended", 2*time.Second, c.Replication.Mend)
+	phase("it is killed", time.Second, func() error { c.Standby.Kill(); return nil })
+	phase("it starts again", 2*time.Second, c.Standby.Start)
 	c.serves(t, true)
-	phase("the primary is killed, and the standby promoted", 8*time.Second, func() error { c.Postgres.Kill(); return nil }, sql(`SELECT pg_promote()`))
+	phase("the primary is killed, and the standby promoted", 5*time.Second, func() error { c.Postgres.Kill(); return nil }, sql(`SELECT pg_promote()`))
 	all.Wait()
 	t.Log(c)
 	if c.reveals.Load() > 0 {

@@ -58,7 +58,7 @@ func TestAWriteThatBreaksAtItsCommit(t *testing.T) {
 	}
 	// What leaves a trace is looked for: it was done, and that is the answer.
 	for query, who := range map[string]stack.Credential{
-		fmt.Sprintf(`mutation @for(purpose: SALES) { deleteContact(id: %q) { deletedId } }`, doomed):                                                                stack.Bearer(s.DevToken(t, "--role", "SALES_MANAGER", "--aal", "2")),
+		fmt.Sprintf(`mutation @for(purpose: SALES) { deleteContact(id: %q) { deletedId } }`, doomed):                                                              stack.Bearer(s.DevToken(t, "--role", "SALES_MANAGER", "--aal", "2")),
 		fmt.Sprintf(`mutation @for(purpose: SUPPORT) { withdrawConsent(input: {purpose: MARKETING, subject: %q, method: TELEPHONE}) { consent { given } } }`, id): stack.Bearer(s.DevToken(t, "--role", "SUPPORT_AGENT"))} {
 		if a, err := here.Ask(t.Context(), who, query); err != nil || len(a.Errors) > 0 {
 			t.Errorf("%s: %+v %v", query, a, err)

@@ -96,12 +96,22 @@ func CheckReason(because string) error {
 	return nil
 }
 
-// Destroy destroys the keys of people for good, see keyring.Keyring.Destroy.
+// ErrNotSeen says that what was erased may still be shown by a read that began before.
+var ErrNotSeen = errors.New("their keys are destroyed, but a read that began before may still be under way: run the command again until it succeeds, or wait until every request of before has ended")
+
+// Destroy destroys the keys of people for good, see keyring.Keyring.Destroy, and returns when no read that began before is under way;
+// ErrNotSeen if that is not sure.
 func (h *House) Destroy(ctx context.Context, because string, subjects ...policy.SubjectID) error {
 	if err := CheckReason(because); err != nil {
 		return err
 	}
-	return h.Keyring.Destroy(ctx, because, subjects...)
+	if err := h.Keyring.Destroy(ctx, because, subjects...); err != nil || h.standby == nil {
+		return err
+	}
+	if err := h.standby.Await(ctx, ""); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSeen, err)
+	}
+	return nil
 }
 
 // Sealing are the tables with values that are plain and to be sealed.

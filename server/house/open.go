@@ -199,6 +199,9 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if o.AsIs { // whoever changes nothing enters no leases
+		o.Standbys = nil
+	}
 	if h.store.Pool != nil {
 		h.standby, err = standby.Open(standby.Config{Primary: h.store.Pool, Database: o.Database, Standbys: o.Standbys, Wait: o.Confirm, Log: o.Log})
 		if err != nil {
