@@ -98,6 +98,7 @@ type Gateway struct {
 	parsed    *lru.LRU[*ast.QueryDocument] // documents by their texts
 	trusted   *lru.LRU[*ast.QueryDocument] // registered ones have their own place: whatever else is sent cannot displace them
 	strangers *lru.LRU[struct{}]           // digests that were logged
+	signals   signals
 }
 
 // ErrStale says that the schema files are newer than the code generated from them.
@@ -134,6 +135,9 @@ func New(c Config) (*Gateway, error) {
 	var everywhere write.Everywhere
 	if c.Standbys != nil {
 		standbys, everywhere = c.Standbys, c.Standbys
+	}
+	if g.signals, err = newSignals(); err != nil {
+		return nil, err
 	}
 	notices := published.NewTexts(c.Schema, c.Store.Client)
 	g.ledger = consent.New(c.Schema, c.Store.Dialect, notices)

@@ -64,8 +64,11 @@ func (s *Server) routes() http.Handler {
 	ask := r.With(site.guard, s.sweeper.count, socket, uncrowded(crowd()), s.telemetry.Traced("/graphql"), identity.Middleware(s.who, s.knownRole), jsonOnly, bounded(s.config.Limits.Body), events, limited(s.config.Timeout))
 	ask.Method(http.MethodPost, "/graphql", s.graphql)
 	ask.Method(http.MethodGet, "/graphql", s.graphql) // the gateway answers queries only
-	if who, ok := s.who.(identity.SignsOut); ok {
-		r.With(site.guard, limited(s.config.Timeout)).Post("/logout", identity.SignOut(who))
+	if s.signsOut != nil {
+		r.With(site.guard, limited(s.config.Timeout)).Post("/logout", identity.SignOut(s.signsOut))
+	}
+	if s.gpc {
+		r.Get("/.well-known/gpc.json", gpcSupport)
 	}
 	if s.receipts != nil {
 		keys := r.With(limited(s.config.Timeout))

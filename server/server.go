@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/server/health"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/live"
@@ -26,11 +27,19 @@ type Parts struct {
 	Receipts  ReceiptKeys        // of consent, published to whoever verifies them; nil: there are none
 	Checks    []health.Check     // what answers depend on
 	Identity  identity.Authenticator
+	Signals   Signals                // of people's browsers; nil: none is heard
 	KnownRole func(role string) bool // reports whether the schema has the role
 	Sample    Sample                 // what the start page proposes to ask
 	Desk      Desk                   // what the page for trying operations offers
 	Telemetry *telemetry.Telemetry   // nil: nothing is counted
 	Log       *slog.Logger
+}
+
+// Signals are what people's browsers say for them.
+type Signals interface {
+	identity.OptsOut
+	// Heeds reports whether some purpose heeds a signal.
+	Heeds(s consent.Signal) bool
 }
 
 // Server serves the API over HTTP.
@@ -41,6 +50,8 @@ type Server struct {
 	receipts  ReceiptKeys
 	health    *health.Board
 	who       identity.Authenticator
+	signsOut  identity.SignsOut // nil: nobody does
+	gpc       bool              // the signal is heeded
 	knownRole func(string) bool
 	sample    Sample
 	desk      Desk
@@ -56,9 +67,13 @@ type Server struct {
 func New(c Config, p Parts) *Server {
 	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
+	s.signsOut, _ = p.Identity.(identity.SignsOut)
+	if s.gpc = p.Signals != nil && p.Signals.Heeds(consent.GlobalPrivacyControl); s.gpc {
+		s.who = identity.Listening{Authenticator: p.Identity, OptsOut: p.Signals, Record: c.Timeout, Log: p.Log}
+	}
 	p.Telemetry.Add(telemetry.Sources{States: s.health.States})
 	if p.Live != nil {
-		c := live.Config{Gateway: p.Live, Identity: p.Identity, KnownRole: p.KnownRole, Events: p.Events, Told: s.sweeper.touch, Leaving: s.Draining(),
+		c := live.Config{Gateway: p.Live, Identity: s.who, KnownRole: p.KnownRole, Events: p.Events, Told: s.sweeper.touch, Leaving: s.Draining(),
 			Body: c.Limits.Body, Timeout: c.Timeout, Log: p.Log}
 		if p.Streams != nil {
 			p.Streams(&c)

@@ -129,6 +129,9 @@ func (c *compiler) basis(p *ir.Purpose, lawful *ast.Directive) {
 	if p.DirectMarketing && !p.ByConsent() && p.Basis != ir.BasisLegitimateInterests {
 		c.report(ruleApplies, c.valueAt(lawful, "directMarketing"), fmt.Sprintf("%s is direct marketing, which neither a contract nor the law asks for", p.Name), "use the basis CONSENT or LEGITIMATE_INTERESTS, or remove directMarketing")
 	}
+	if len(p.OptOut) > 0 && !p.Stated() {
+		c.report(ruleApplies, c.valueAt(lawful, "optOut"), fmt.Sprintf("nobody can opt out of %s, so no signal can do it for them", p.Name), "remove optOut, or use the basis CONSENT or LEGITIMATE_INTERESTS")
+	}
 }
 
 func free(bits map[int]string) int {

@@ -32,9 +32,9 @@ func (d onTx) Dialect() string                        { return d.name }
 func (d onTx) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(d), nil }
 func (d onTx) Close() error                           { return nil }
 
-// clientOn returns an Ent client that works on tx.
-func clientOn(tx *sql.Tx, name string) *ent.Client {
-	return ent.NewClient(ent.Driver(onTx{entsql.Conn{ExecQuerier: tx}, name}))
+// clientOn returns an Ent client that works on a transaction, or on a database.
+func clientOn(on entsql.ExecQuerier, name string) *ent.Client {
+	return ent.NewClient(ent.Driver(onTx{entsql.Conn{ExecQuerier: on}, name}))
 }
 
 // Store is the database that is written to, and the keyring that seals what is written.

@@ -44,8 +44,11 @@ const (
 // OnBehalf lists the methods by which a person can have told somebody who records it.
 func OnBehalf() []Method { return []Method{Form, Telephone, Letter, Email, InPerson} }
 
-// BySubject is the actor of what a person recorded themselves.
-const BySubject = "subject"
+// Actors that are no roles.
+const (
+	BySubject = "subject" // a person recorded it themselves
+	BySystem  = "system"  // nobody did
+)
 
 // Errors a caller can act on.
 var (

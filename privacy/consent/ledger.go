@@ -25,7 +25,7 @@ type Entry struct {
 	Purpose    *ir.Purpose // nil where the decision is about all processing
 	At         time.Time
 	Method     Method
-	Actor      string // BySubject, "system", or the role that recorded it
+	Actor      string // BySubject, BySystem, or the role that recorded it
 	RecordedBy string // the identity behind the role
 	Notice     string // hash of the text shown; empty: the current one, where one is shown
 	Language   string // BCP 47; empty: the schema's own

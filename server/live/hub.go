@@ -155,12 +155,12 @@ func (h *Hub) authenticate(r *http.Request) (policy.Principal, error) {
 }
 
 // credentials is a request that says who somebody is, and holds on to nothing else of theirs. A cookie counts only with the word of
-// the browser which page asks, so that comes along.
+// the browser which page asks, so that comes along, and so does the browser's word that they opt out.
 func credentials(r *http.Request) *http.Request {
 	out := &http.Request{Method: r.Method, URL: r.URL, Header: http.Header{}, Host: r.Host, RemoteAddr: r.RemoteAddr}
-	for _, name := range []string{"Authorization", "Cookie", "X-Session-Token", "Origin", "Sec-Fetch-Site", "Upgrade"} {
+	for _, name := range []string{"Authorization", "Cookie", "X-Session-Token", "Origin", "Sec-Fetch-Site", "Upgrade", identity.GPCHeader} {
 		if v := r.Header.Values(name); len(v) > 0 {
-			out.Header[name] = v
+			out.Header[http.CanonicalHeaderKey(name)] = v
 		}
 	}
 	return out

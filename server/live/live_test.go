@@ -78,6 +78,7 @@ type site struct {
 	hub    *live.Hub
 	leave  chan struct{}
 	log    *record
+	dir    string
 }
 
 var manager = policy.Principal{ID: "manager", Role: "SALES_MANAGER"}
@@ -88,7 +89,7 @@ func open(t testing.TB, change func(*live.Config)) *site { return within(t, 30*t
 func within(t testing.TB, limit time.Duration, change func(*live.Config)) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{t: t, leave: make(chan struct{}), log: &record{}}
+	s := &site{t: t, leave: make(chan struct{}), log: &record{}, dir: dir}
 	s.people = &people{known: map[string]policy.Principal{"m": manager, "officer": {ID: "officer", Role: "PRIVACY_OFFICER"},
 		"marketer": {ID: "marketer", Role: "MARKETER"}}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
@@ -100,7 +101,7 @@ func within(t testing.TB, limit time.Duration, change func(*live.Config)) *site 
 		t.Fatal(err)
 	}
 	known := func(role string) bool { return s.house.Schema.Role(role) != nil }
-	srv := server.New(c, server.Parts{GraphQL: s.house.Gateway, Identity: s.people, Log: log, KnownRole: known, Live: s.house.Gateway, Events: s.house.Gateway.Events(),
+	srv := server.New(c, server.Parts{GraphQL: s.house.Gateway, Identity: s.people, Log: log, KnownRole: known, Live: s.house.Gateway, Events: s.house.Gateway.Events(), Signals: s.house.Gateway,
 		Streams: func(l *live.Config) {
 			l.Leaving = s.leave
 			if change != nil {

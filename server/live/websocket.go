@@ -185,7 +185,10 @@ func (s *socket) admit(r *http.Request) (*conn, context.Context) {
 		return nil, nil
 	}
 	if payload.Authorization != "" { // whoever says who they are is not somebody else by a cookie
-		who.Header = http.Header{"Authorization": {payload.Authorization}}
+		for _, name := range []string{"Cookie", "X-Session-Token"} {
+			who.Header.Del(name)
+		}
+		who.Header.Set("Authorization", payload.Authorization)
 	}
 	p, err := s.hub.authenticate(who.WithContext(ctx))
 	switch {

@@ -1,0 +1,41 @@
+package write
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+)
+
+// longest is how long a read can be under way: the longest time there may be for one request.
+const longest = time.Hour
+
+// OptOut records, once for each purpose and for good, that a person's program opted out for them. It returns when no read is under way
+// any more that does not know it, or an error; nobody there is consent.ErrUnknownSubject.
+func (e *Engine) OptOut(ctx context.Context, subject policy.SubjectID, s consent.Signal, now time.Time) error {
+	unheard, last, err := e.Ledger.In(clientOn(e.DB, e.Dialect), e.DB).Unheard(ctx, subject, s)
+	if err != nil || len(unheard) == 0 && now.Sub(last) > longest {
+		return err
+	}
+	return e.Within(ctx, func(w Writing) error {
+		if err := e.Ledger.Lock(w, w.Tx, subject); err != nil {
+			return err
+		}
+		// Again: another request of the same person may have been first.
+		unheard, _, err := e.Ledger.In(w.Client, w.Tx).Unheard(w, subject, s)
+		if err != nil {
+			return err
+		}
+		w.MustBeSeen(nil)
+		for _, p := range unheard {
+			entry := s.Entry(subject, p, now)
+			if _, err := e.Ledger.Record(w, w.Client, w.Tx, entry); err != nil {
+				return err
+			}
+			w.Standing(subject)
+			w.MustBeSeen(e.Ledger.Has(entry.ID))
+		}
+		return nil
+	})
+}
