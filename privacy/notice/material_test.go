@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 		{"the number of another purpose", []*ir.Schema{shop(t)}, shop(t, newsBit, "@lawful(basis: CONSENT, bit: 3,", countBit, "bit: 1, notice"), "", ""},
 		{"another name", []*ir.Schema{shop(t)}, shop(t, "  NEWS\n", "  LETTERS\n", "Purpose.NEWS", "Purpose.LETTERS", "[DELIVERY, NEWS]", "[DELIVERY, LETTERS]", "only: [NEWS]", "only: [LETTERS]"), "bit 1 stands for what people said about NEWS", "such as bit: 0"},
 		{"another basis", []*ir.Schema{shop(t)}, shop(t, "COUNTING @lawful(basis: LEGITIMATE_INTERESTS", "COUNTING @lawful(basis: CONSENT"), "on the basis of LEGITIMATE_INTERESTS", "such as bit: 0"},
-		{"another basis, which needs nobody's word", []*ir.Schema{shop(t)}, shop(t, "COUNTING @lawful(basis: LEGITIMATE_INTERESTS", "COUNTING @lawful(basis: CONTRACT"), "on the basis of LEGITIMATE_INTERESTS", "such as bit: 0"},
+		{"another basis, which needs nobody's word", []*ir.Schema{shop(t)}, shop(t, "COUNTING @lawful(basis: LEGITIMATE_INTERESTS", "COUNTING @lawful(basis: CONTRACT", ", optOut: [DNT]", ""), "on the basis of LEGITIMATE_INTERESTS", "such as bit: 0"},
 		{"a contract does more", []*ir.Schema{shop(t)}, shop(t, "P10Y", "P11Y"), "", ""},
 		{"objections left behind", []*ir.Schema{shop(t)}, shop(t, countBit, "bit: 9, notice"), "those who objected would have to object again", "put back bit: 3"},
 	} {
