@@ -307,6 +307,16 @@ func TestVerifyFindsDifferences(t *testing.T) {
 				if all := strings.Join(found, "\n"); !strings.Contains(all, c.want) || c.want == "" && all != "" {
 					t.Errorf("found %q, want %q", found, c.want)
 				}
+				for _, who := range []policy.Principal{ada, eve} {
+					if err := w.RestoreConsents(t.Context(), who.Subject); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// What the ledger itself lacks, nothing brings back.
+				left, err := w.VerifyConsents(t.Context(), func(d consent.Difference) { found = append(found, d.What) }, func(consent.Checked) {})
+				if ledger := strings.HasPrefix(c.want, "after line") || strings.HasPrefix(c.want, "notice"); err != nil || left.Differences > 0 != ledger {
+					t.Errorf("after it was restored: %+v, %v", left, err)
+				}
 			})
 		}
 	}

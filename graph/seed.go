@@ -67,6 +67,15 @@ func (g *Gateway) VerifyConsents(ctx context.Context, report func(consent.Differ
 	return g.ledger.Verify(ctx, g.store.DB, g.now(), report, done)
 }
 
+// RestoreConsents makes the privacy state of a person's rows what the consent ledger says, see consent.Ledger.Restore.
+func (g *Gateway) RestoreConsents(ctx context.Context, subject policy.SubjectID) error {
+	return g.writes.Within(ctx, func(w write.Writing) error {
+		w.Standing(subject)
+		w.MustBeSeen(nil)
+		return g.ledger.Restore(w, w.Tx, subject, g.now())
+	})
+}
+
 // Subject returns the natural person that row id of a @subject type is.
 func (g *Gateway) Subject(ctx context.Context, t *ir.Type, id uuid.UUID) (policy.SubjectID, error) {
 	return write.SubjectOf(ctx, g.store.DB, g.store.Dialect, t, id)

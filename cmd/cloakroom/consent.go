@@ -9,6 +9,6 @@ func newConsent() *cobra.Command {
 		Long:    "Look into what people consented to, and verify receipts of it. More is in docs/consent.md.",
 		Example: `  cloakroom consent verify-receipt receipt.txt --jwks https://crm.example.com/.well-known/cloakroom/consent-jwks.json`,
 	})
-	c.AddCommand(newVerifyReceipt())
+	c.AddCommand(newConsentVerify(), newVerifyReceipt())
 	return c
 }

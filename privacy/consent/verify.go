@@ -34,6 +34,7 @@ type Checked struct {
 	Rows        int64 `json:"rows"`
 	Lines       int64 `json:"lines"`
 	Differences int64 `json:"differences"`
+	Total       int64 `json:"-"` // rows and lines that there are
 }
 
 // page is how many rows or lines are read at once.
@@ -56,6 +57,9 @@ func (l *Ledger) Verify(ctx context.Context, db *sql.DB, now time.Time, report f
 		c.Differences++
 		report(d)
 	}}
+	if c.Total, err = v.total(ctx); err != nil {
+		return c, fmt.Errorf("verify consents: %w", err)
+	}
 	for _, t := range l.subjects() {
 		if err := v.rows(ctx, t); err != nil {
 			return c, fmt.Errorf("verify %s: %w", t.Name, err)
@@ -84,6 +88,27 @@ type verifier struct {
 	report  func(Difference)
 	done    func(Checked)
 	texts   map[string]error // by hash: what is wrong with it
+}
+
+// total is how many rows and lines there are.
+func (v *verifier) total(ctx context.Context) (n int64, err error) {
+	tables := []string{consententry.Table}
+	for _, t := range v.subjects() {
+		tables = append(tables, t.Table)
+	}
+	for _, table := range tables {
+		query, args := entsql.Dialect(v.dialect).Select(entsql.Count("*")).From(entsql.Table(table)).Query()
+		err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
+			var rows int64
+			err := scan(&rows)
+			n += rows
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // row is what a row of a person says.
@@ -244,6 +269,34 @@ func (v *verifier) compare(r row, said standing, ends map[policy.State]int64) (f
 	}
 	slices.Sort(found)
 	return found
+}
+
+// Restore makes the privacy state of a person's rows what the ledger says, and nothing else: for rows that Verify found at fault.
+func (l *Ledger) Restore(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, now time.Time) error {
+	if _, err := l.update(ctx, tx, subject, 0, 0, nil); err != nil { // locks them
+		return err
+	}
+	v := &verifier{Ledger: l, tx: tx, now: now}
+	all, err := v.said(ctx, []any{subject.String()})
+	if err != nil {
+		return fmt.Errorf("read the consent ledger: %w", err)
+	}
+	said, until := all[subject], guard.Never
+	said.state &^= over(said.ends, now.UnixMicro())
+	if err := l.forget(ctx, tx, subject, decided); err != nil {
+		return err
+	}
+	for bit, at := range said.ends {
+		if said.state&bit == 0 {
+			continue
+		}
+		until = min(until, at)
+		if err := l.note(ctx, tx, subject, bit, at); err != nil {
+			return err
+		}
+	}
+	_, err = l.update(ctx, tx, subject, said.state, decided&^said.state, &until)
+	return err
 }
 
 // name is how people know a bit.
