@@ -143,13 +143,14 @@ func New(c Config) (*Gateway, error) {
 	g.ledger = consent.New(c.Schema, c.Store.Dialect, notices)
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool, Standbys: standbys,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
-		Book: g.ledger.In(c.Store.Client, c.Store.DB), Notices: notices, MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
+		Book:     write.Book{Schema: c.Schema, Consents: g.ledger.In(c.Store.Client, c.Store.DB), Notices: notices, Receipts: c.Receipts, Log: c.Log},
+		MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
 	if err != nil {
 		return nil, err
 	}
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema),
 		Everywhere: everywhere, Log: c.Log},
-		Reads: g.reads, Ledger: g.ledger, Receipts: c.Receipts, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
+		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})

@@ -21,7 +21,7 @@ func (e *StaleError) Error() string {
 }
 
 // inputs are what the pipeline reads: the schema, and every package the generated code is bound to.
-var inputs = []string{"go.mod", "go.sum", "gqlgen.yml", "directives", "ent", "graph", "privacy"}
+var inputs = []string{"go.mod", "go.sum", "gqlgen.yml", "directives", "ent", "graph"}
 
 // outputs are where it writes.
 var outputs = []string{"ent", "graph"}

@@ -59,6 +59,8 @@ type ConsentEntry {
   "A reference to what proves it."
   evidence: String
   expiresAt: DateTime
+  "A signed receipt (JWS; ISO/IEC TS 27560), to be kept and verified by anybody; null while the keys are away, or of a purpose that is gone."
+  receipt: String
 }
 
 type ConsentHistory {

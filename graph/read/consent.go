@@ -2,7 +2,6 @@ package read
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
-	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
 
 var basisNames = map[ir.Basis]string{
@@ -20,7 +18,7 @@ var basisNames = map[ir.Basis]string{
 }
 
 // stateOf is a ConsentState.
-func (e *Engine) stateOf(ctx context.Context, st consent.State) record {
+func (e *Engine) stateOf(ctx context.Context, st ConsentState) record {
 	return record{"ConsentState", func(f graphql.CollectedField) (any, error) {
 		switch f.Name {
 		case "purpose":
@@ -31,13 +29,13 @@ func (e *Engine) stateOf(ctx context.Context, st consent.State) record {
 			return st.Purpose.DirectMarketing, nil
 		case "notice":
 			language, _ := Arguments(f, graphql.GetOperationContext(ctx).Variables)["language"].(string)
-			return noticeOf(e.notices.Current(st.Purpose, language)), nil
+			return noticeOf(e.book.Notice(st.Purpose, language)), nil
 		case "given":
 			return st.Given, nil
 		case "objected":
 			return st.Objected, nil
 		case "noticeChanged":
-			return st.Given && st.Last != nil && st.Last.NoticeHash != e.notices.Current(st.Purpose, st.Last.Language).Hash, nil
+			return st.Given && st.Last != nil && st.Last.Notice != e.book.Notice(st.Purpose, st.Last.Language).Hash, nil
 		}
 		if st.Last == nil {
 			return nil, nil
@@ -54,7 +52,7 @@ func (e *Engine) stateOf(ctx context.Context, st consent.State) record {
 	}}
 }
 
-func (e *Engine) statesOf(ctx context.Context, states []consent.State) []record {
+func (e *Engine) statesOf(ctx context.Context, states []ConsentState) []record {
 	out := make([]record, len(states))
 	for i, st := range states {
 		out[i] = e.stateOf(ctx, st)
@@ -70,7 +68,7 @@ func momentOr(t *time.Time) any {
 }
 
 // noticeOf is a NoticeText.
-func noticeOf(t consent.Text) record {
+func noticeOf(t NoticeText) record {
 	return record{"NoticeText", func(f graphql.CollectedField) (any, error) {
 		switch f.Name {
 		case "hash":
@@ -89,31 +87,33 @@ func noticeOf(t consent.Text) record {
 }
 
 // entryOf is a ConsentEntry.
-func (e *Engine) entryOf(ctx context.Context, line *consent.Line) record {
+func (e *Engine) entryOf(ctx context.Context, line *ConsentEntry) record {
 	return record{"ConsentEntry", func(f graphql.CollectedField) (any, error) {
 		switch f.Name {
 		case "id":
 			return EncodeID("ConsentEntry", line.ID), nil
 		case "number":
-			return line.Seq, nil
+			return line.Number, nil
 		case "decision":
-			return string(line.Decision), nil
+			return line.Decision, nil
 		case "purpose":
 			return textOr(line.Purpose), nil
 		case "at":
 			return line.At, nil
 		case "method":
-			return string(line.Method), nil
+			return line.Method, nil
 		case "actor":
 			return line.Actor, nil
 		case "notice":
-			return e.textBy(ctx, line.NoticeHash)
+			return e.textBy(ctx, line.Notice)
 		case "ground":
 			return textOr(line.Ground), nil
 		case "evidence":
 			return textOr(line.Evidence), nil
 		case "expiresAt":
 			return momentOr(line.ExpiresAt), nil
+		case "receipt":
+			return textOr(e.book.Receipt(ctx, *line)), nil
 		}
 		return nil, errNoField
 	}}
@@ -124,18 +124,18 @@ func (e *Engine) textBy(ctx context.Context, hash string) (any, error) {
 	if hash == "" {
 		return nil, nil
 	}
-	t, err := e.notices.ByHash(ctx, hash)
-	switch {
-	case errors.Is(err, consent.ErrUnknownNotice):
-		return nil, nil
-	case err != nil:
+	t, ok, err := e.book.NoticeByHash(ctx, hash)
+	if err != nil {
 		return nil, fmt.Errorf("read a notice: %w", err)
+	}
+	if !ok {
+		return nil, nil
 	}
 	return noticeOf(t), nil
 }
 
 // restrictionOf is a RestrictionState.
-func restrictionOf(r consent.Restriction) record {
+func restrictionOf(r Restriction) record {
 	return record{"RestrictionState", func(f graphql.CollectedField) (any, error) {
 		switch {
 		case f.Name == "restricted":
@@ -152,15 +152,15 @@ func restrictionOf(r consent.Restriction) record {
 }
 
 // StatePart is a field of a payload that shows where a person stands.
-func (e *Engine) StatePart(ctx context.Context, st consent.State) Part {
+func (e *Engine) StatePart(ctx context.Context, st ConsentState) Part {
 	return Part{Value: e.stateOf(ctx, st)}
 }
 
 // RestrictionPart is a field of a payload that shows whether processing is restricted.
-func (e *Engine) RestrictionPart(r consent.Restriction) Part { return Part{Value: restrictionOf(r)} }
+func (e *Engine) RestrictionPart(r Restriction) Part { return Part{Value: restrictionOf(r)} }
 
 // EntryPart is a field of a payload that shows a line of the ledger.
-func (e *Engine) EntryPart(ctx context.Context, line *consent.Line) Part {
+func (e *Engine) EntryPart(ctx context.Context, line *ConsentEntry) Part {
 	return Part{Value: e.entryOf(ctx, line)}
 }
 
@@ -171,7 +171,7 @@ func (e *Engine) standing(ctx context.Context, s *Session, op *graphql.Operation
 	if err != nil {
 		return nil, err
 	}
-	var states []consent.State
+	var states []ConsentState
 	if raw, asked := args["at"].(string); asked {
 		at, bad := time.Parse(time.RFC3339Nano, raw)
 		if bad != nil {
@@ -219,8 +219,8 @@ func (e *Engine) history(ctx context.Context, s *Session, op *graphql.OperationC
 	if err != nil {
 		return Object{}, err
 	}
-	at := func(line *consent.Line) (any, error) {
-		return e.cursors.seal(keyset{ID: uuid.Nil.String(), Values: []any{line.Seq}}, bind, s.Now)
+	at := func(line ConsentEntry) (any, error) {
+		return e.cursors.seal(keyset{ID: uuid.Nil.String(), Values: []any{line.Number}}, bind, s.Now)
 	}
 	page := record{"PageInfo", func(f graphql.CollectedField) (any, error) {
 		switch {
@@ -242,7 +242,7 @@ func (e *Engine) history(ctx context.Context, s *Session, op *graphql.OperationC
 		}
 		nodes := make([]record, len(lines))
 		for i, line := range lines {
-			nodes[i] = e.entryOf(ctx, line)
+			nodes[i] = e.entryOf(ctx, &line)
 		}
 		return nodes, nil
 	}})

@@ -19,7 +19,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/directives/predicate"
-	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
 
 // Source gives the SQL of a query on a type, after Ent's policy allowed it. The generated Ent client is one.
@@ -37,15 +36,14 @@ type Config struct {
 	Dialect  predicate.Dialect
 	Cursors  *Cursors
 	Masker   policy.Masker
-	Opener   Opener       // nil: sealed cells stay closed
-	Book     consent.Book // what people decided
-	Notices  consent.Notices
-	PageSize int   // rows of a page without `first`; default 25
-	MaxPage  int   // default 1000
-	MinGroup int   // people an aggregate must be about to be told, and by which two must differ; default 10
-	Plans    int   // cached plans; default 1024
-	Trace    Trace // sees the steps of the work; nil: nobody looks
-	Told     Told  // what viewers were told in aggregates; nil: kept in this process
+	Opener   Opener // nil: sealed cells stay closed
+	Book     Book   // what people decided
+	PageSize int    // rows of a page without `first`; default 25
+	MaxPage  int    // default 1000
+	MinGroup int    // people an aggregate must be about to be told, and by which two must differ; default 10
+	Plans    int    // cached plans; default 1024
+	Trace    Trace  // sees the steps of the work; nil: nobody looks
+	Told     Told   // what viewers were told in aggregates; nil: kept in this process
 }
 
 // Engine answers queries.
@@ -59,8 +57,7 @@ type Engine struct {
 	cursors     *Cursors
 	masker      policy.Masker
 	opener      Opener
-	book        consent.Book
-	notices     consent.Notices
+	book        Book
 	pageSize    int
 	maxPage     int
 	minGroup    int64
@@ -103,7 +100,7 @@ const (
 // New returns an engine for a compiled schema and the store generated from it.
 func New(c Config) (*Engine, error) {
 	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, standbys: c.Standbys, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
-		opener: c.Opener, book: c.Book, notices: c.Notices, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
+		opener: c.Opener, book: c.Book, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, changes: map[string]*ir.Type{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch},
 			"consents": {kind: rootConsents}, "consentHistory": {kind: rootHistory}, "restriction": {kind: rootRestriction}, "noticeText": {kind: rootNotice}}}

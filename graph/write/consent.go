@@ -61,9 +61,9 @@ func (e *Engine) decide(ctx context.Context, s *read.Session, args map[string]an
 			return err
 		}
 		entry.ID = was
-		book := e.Ledger.In(w.Client, w.Tx)
+		ledger := e.Ledger.In(w.Client, w.Tx)
 		if done {
-			line, err = book.Line(w, entry.ID)
+			line, err = ledger.Line(w, entry.ID)
 		} else {
 			line, err = e.Ledger.Record(w, w.Client, w.Tx, entry)
 		}
@@ -72,13 +72,13 @@ func (e *Engine) decide(ctx context.Context, s *read.Session, args map[string]an
 		}
 		w.Standing(entry.Subject)
 		w.MustBeSeen(e.Ledger.Has(entry.ID))
-		parts, err = e.outcome(w, book, s, entry)
+		parts, err = e.outcome(w, Book{Consents: ledger}, s, entry)
 		return err
 	})
 	if err != nil {
 		return read.Object{}, err
 	}
-	parts["entry"], parts["entryId"] = e.Reads.EntryPart(ctx, line), read.Part{Value: read.EncodeID("ConsentEntry", line.ID)}
+	parts["entry"], parts["entryId"] = e.Reads.EntryPart(ctx, entryOf(line)), read.Part{Value: read.EncodeID("ConsentEntry", line.ID)}
 	if entry.Purpose == nil {
 		return e.Reads.Payload(ctx, "RestrictionPayload", parts)
 	}
@@ -86,7 +86,7 @@ func (e *Engine) decide(ctx context.Context, s *read.Session, args map[string]an
 }
 
 // outcome is where the person stands once the entry is recorded.
-func (e *Engine) outcome(ctx context.Context, book consent.Book, s *read.Session, entry consent.Entry) (map[string]read.Part, error) {
+func (e *Engine) outcome(ctx context.Context, book Book, s *read.Session, entry consent.Entry) (map[string]read.Part, error) {
 	if entry.Purpose == nil {
 		r, err := book.Restriction(ctx, entry.Subject, s.Now)
 		return map[string]read.Part{"restriction": e.Reads.RestrictionPart(r)}, err
@@ -95,7 +95,7 @@ func (e *Engine) outcome(ctx context.Context, book consent.Book, s *read.Session
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(states, func(st consent.State) bool { return st.Purpose == entry.Purpose })
+	i := slices.IndexFunc(states, func(st read.ConsentState) bool { return st.Purpose == entry.Purpose })
 	return map[string]read.Part{"consent": e.Reads.StatePart(ctx, states[i])}, nil
 }
 

@@ -28,8 +28,6 @@ type Config struct {
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
 	Trace  read.Trace                // sees mutations; nil: nobody looks
 	Once   Once                      // nil: repeats are not recognised, and refused where one is announced
-	// Receipts signs what the ledger has, once it is committed; nil: nobody gets one.
-	Receipts Receipts
 }
 
 // Receipts gives people a signed copy of a line of the ledger. It fails where keys cannot be had; the line counts all the same.
