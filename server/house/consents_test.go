@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 )
 
 // A receipt is handed out with every decision, and can be had again: it says the same of the same line, and is genuine.
 func TestADecisionHasAReceipt(t *testing.T) {
 	dir := t.TempDir()
-	h := opened(t, Options{Data: dir, Database: "sqlite:" + filepath.Join(dir, "data.db")})
+	h := opened(t, Options{Data: dir, Database: "sqlite:" + filepath.Join(dir, "data.db"), Gateway: func(c *graph.Config) { c.Mode = graph.DocumentsOpen }})
 	if err := h.Demo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
