@@ -16,6 +16,11 @@ import (
 // Bulk returns the store imports write to.
 func (g *Gateway) Bulk() *write.Bulk { return &write.Bulk{Store: g.writes.Store} }
 
+// Past is the ledger that consents of the past are imported to.
+func (g *Gateway) Past() *write.Past {
+	return &write.Past{Bulk: *g.Bulk(), Schema: g.schema, Ledger: g.ledger}
+}
+
 // Seed loads demo data (see importer.LoadDemo) with the consents in it. Loading twice changes nothing the second time.
 func (g *Gateway) Seed(ctx context.Context, name string, yaml []byte) error {
 	consents, err := importer.LoadDemo(ctx, g.schema, name, yaml, g.now(), g.Bulk())

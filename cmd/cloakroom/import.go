@@ -50,18 +50,23 @@ that no row was good.`,
 	placeFlags(c)
 	c.Flags().StringVar(&f.mapFile, "map", "", "YAML file that says what the columns mean")
 	c.Flags().StringVar(&f.preset, "preset", "", "a map that comes along: customers, northwind or crm")
+	_ = c.MarkFlagFilename("map", "yaml", "yml")
+	complete(c, "preset", completePresets)
+	f.common(c)
+	c.MarkFlagsMutuallyExclusive("map", "preset")
+	c.MarkFlagsOneRequired("map", "preset")
+	return c
+}
+
+// common are the flags of every import.
+func (f *importFlags) common(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing, except the file given with --rejects; say what would happen")
 	c.Flags().StringVar(&f.rejects, "rejects", "", "where rejected rows go; "+noRejects+" only counts them (default: FILE.rejects.csv; in a dry run "+noRejects+")")
 	c.Flags().StringVar(&f.encoding, "encoding", importer.Auto, "auto, utf-8 or latin1")
 	c.Flags().StringVar(&f.delimiter, "delimiter", "auto", "auto, tab, or one character")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
-	_ = c.MarkFlagFilename("map", "yaml", "yml")
-	complete(c, "preset", completePresets)
 	complete(c, "encoding", oneOf(importer.Auto, importer.UTF8, importer.Latin1))
 	complete(c, "delimiter", oneOf(importer.Auto, "tab", ",", ";", "|"))
-	c.MarkFlagsMutuallyExclusive("map", "preset")
-	c.MarkFlagsOneRequired("map", "preset")
-	return c
 }
 
 func importFile(c *cobra.Command, f importFlags, records, path string) (err error) {
@@ -105,8 +110,13 @@ func importFile(c *cobra.Command, f importFlags, records, path string) (err erro
 	if err != nil && report.Accepted == 0 && report.Rejected == 0 {
 		return fmt.Errorf("import %s: %w", cmp.Or(path, "standard input"), err)
 	}
+	return f.tell(c, report, rejects, path, empty, "there is no database yet: every record is new", err)
+}
+
+// tell shows what came of an import that ended with err.
+func (f importFlags) tell(c *cobra.Command, report *importer.Report, rejects *importer.RejectsFile, path string, empty bool, note string, err error) error {
 	if empty {
-		report.Notes = append(report.Notes, "there is no database yet: every record is new")
+		report.Notes = append(report.Notes, note)
 	}
 	shown := imported{Report: report, input: path}
 	if rejects != nil {

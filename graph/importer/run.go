@@ -231,16 +231,8 @@ func (r *run) row(rec record) row {
 func (r *run) draft(rec record) (*draft, error) {
 	r.report.Rows++
 	d := &draft{line: rec.line, raw: rec.raw}
-	if rec.fault != nil {
-		return nil, r.reject(d, true, problem{column: fmt.Sprint(rec.fault.cell), reason: rec.fault.reason})
-	}
-	if got, want := len(rec.cells), len(r.header.names); got != want {
-		at := min(got, want) + 1
-		reason := "the row has fewer fields than the header"
-		if got > want {
-			reason = "the row has more fields than the header (is a text with the delimiter in it not quoted?)"
-		}
-		return nil, r.reject(d, false, problem{column: fmt.Sprint(at), reason: reason, detail: fmt.Sprintf(": %d instead of %d", got, want)})
+	if bad := r.malformed(rec); bad != nil {
+		return nil, r.reject(d, rec.fault != nil, *bad)
 	}
 	row := r.row(rec)
 	for i, rp := range r.plan.types {
@@ -260,6 +252,22 @@ func (r *run) draft(rec record) (*draft, error) {
 	}
 	r.lines[own.key] = d.line
 	return d, nil
+}
+
+// malformed is what is wrong with the form of a row.
+func (r *run) malformed(rec record) *problem {
+	if rec.fault != nil {
+		return &problem{column: fmt.Sprint(rec.fault.cell), reason: rec.fault.reason}
+	}
+	got, want := len(rec.cells), len(r.header.names)
+	if got == want {
+		return nil
+	}
+	reason := "the row has fewer fields than the header"
+	if got > want {
+		reason = "the row has more fields than the header (is a text with the delimiter in it not quoted?)"
+	}
+	return &problem{column: fmt.Sprint(min(got, want) + 1), reason: reason, detail: fmt.Sprintf(": %d instead of %d", got, want)}
 }
 
 // part reads what the row says about one record.

@@ -60,6 +60,7 @@ var (
 	ErrNotTold        = errors.New("the person was not yet told that the restriction is to be lifted (GDPR Art. 18(3)): record that first")
 	ErrUnknownSubject = errors.New("no record of this person")
 	ErrExpired        = errors.New("this consent would have run out already")
+	ErrOlder          = errors.New("a decision about this purpose of the same time or later is on record, and it holds")
 	ErrNoticeChanged  = errors.New("the notice has changed since: show the current one, and ask again")
 	ErrUnknownNotice  = errors.New("no notice is known by this hash")
 )

@@ -28,6 +28,7 @@ type Entry struct {
 	Actor      string // BySubject, BySystem, or the role that recorded it
 	RecordedBy string // the identity behind the role
 	Notice     string // hash of the text shown; empty: the current one, where one is shown
+	Shown      *Text  // of an import, the text itself, which whoever records it keeps in the same transaction; nil: Notice names it
 	Language   string // BCP 47; empty: the schema's own
 	Ground     string // of a restriction, or of an objection that is overruled
 	Evidence   string // a reference, e.g. the id of a recorded call; never the recording
@@ -104,7 +105,9 @@ func (l *Ledger) shown(ctx context.Context, e Entry) (Text, error) {
 	switch {
 	case e.Purpose == nil:
 		return Text{}, nil
-	case e.Notice == "" && (e.Decision == Give || e.Method == Portal):
+	case e.Shown != nil:
+		return *e.Shown, nil
+	case e.Notice == "" && e.Method != Import && (e.Decision == Give || e.Method == Portal):
 		return l.notices.Current(e.Purpose, e.Language), nil
 	case e.Notice == "":
 		return Text{}, nil
@@ -125,6 +128,16 @@ func (l *Ledger) shown(ctx context.Context, e Entry) (Text, error) {
 
 // precedent checks what must have been said before, with the person's rows locked.
 func (b Book) precedent(ctx context.Context, e Entry) error {
+	// The last line holds. What is brought in from the past comes before what was said since, and must not take its place.
+	if e.Method == Import && e.Purpose != nil {
+		last, err := b.last(ctx, e.Subject, consententry.Bit(e.Purpose.Bit))
+		if err != nil {
+			return err
+		}
+		if last != nil && !e.At.After(last.At) {
+			return ErrOlder
+		}
+	}
 	switch e.Decision {
 	case OverruleObjection, WithdrawObjection:
 		last, err := b.last(ctx, e.Subject, consententry.Bit(e.Purpose.Bit))
