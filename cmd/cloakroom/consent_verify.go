@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/server/house"
 )
 
 func newConsentVerify() *cobra.Command {
@@ -37,11 +37,11 @@ Exit code 1 means that there are differences, or that some are left.`,
 
 // verified is what consent verify says.
 type verified struct {
-	Rows        int64                `json:"rows"`
-	Lines       int64                `json:"lines"`
-	Differences []consent.Difference `json:"differences"`
-	More        int64                `json:"more,omitempty"` // that are not listed
-	Repaired    int                  `json:"repaired,omitempty"`
+	Rows        int64              `json:"rows"`
+	Lines       int64              `json:"lines"`
+	Differences []house.Difference `json:"differences"`
+	More        int64              `json:"more,omitempty"` // that are not listed
+	Repaired    int                `json:"repaired,omitempty"`
 }
 
 // maxListed bounds the report: where everything differs, the thousandth row says nothing new.
@@ -57,10 +57,10 @@ func verifyConsents(c *cobra.Command, asJSON, repair bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	v := verified{Differences: []consent.Difference{}}
+	v := verified{Differences: []house.Difference{}}
 	var people []uuid.UUID
 	show, finish := progress(c.ErrOrStderr(), "comparing consents")
-	checked, err := h.VerifyConsents(c.Context(), func(d consent.Difference) {
+	checked, err := h.VerifyConsents(c.Context(), func(d house.Difference) {
 		if d.Row != nil && !slices.Contains(people[max(len(people)-1, 0):], d.Subject) {
 			people = append(people, d.Subject)
 		}
@@ -69,7 +69,7 @@ func verifyConsents(c *cobra.Command, asJSON, repair bool) (err error) {
 			return
 		}
 		v.Differences = append(v.Differences, d)
-	}, func(c consent.Checked) {
+	}, func(c house.Checked) {
 		if show != nil {
 			show(c.Rows+c.Lines, c.Total)
 		}
@@ -90,7 +90,7 @@ func verifyConsents(c *cobra.Command, asJSON, repair bool) (err error) {
 	if err := v.print(c, asJSON); err != nil {
 		return err
 	}
-	beyond := slices.ContainsFunc(v.Differences, func(d consent.Difference) bool { return d.Row == nil })
+	beyond := slices.ContainsFunc(v.Differences, func(d house.Difference) bool { return d.Row == nil })
 	if checked.Differences > 0 && (!repair || beyond) {
 		return errFindings
 	}

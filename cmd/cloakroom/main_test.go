@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/server"
 	"github.com/cloakroom-crm/cloakroom/server/house"
@@ -34,7 +35,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "taken": taken, "receipt": signReceipt},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "taken": taken, "receipt": signReceipt, "tamper": tamper},
 	})
 }
 
@@ -48,6 +49,17 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("%s\n%s", ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+// tamper runs `tamper DIR SQL`: a statement on the SQLite database of a data directory, around the program.
+func tamper(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tamper DIR SQL")
+	}
+	s, err := store.Open(context.Background(), server.DatabaseURL(ts.MkAbs(args[0]), ""))
+	ts.Check(err)
+	_, err = s.DB.Exec(args[1])
+	ts.Check(errors.Join(err, s.Close()))
 }
 
 // signReceipt runs `receipt FILE DIR NOTICE`: FILE is a receipt that the data directory DIR issues, of a consent to marketing that was

@@ -47,14 +47,14 @@ func planted(id string, state policy.State) policy.State {
 	{File: "graph/read/encode.go", Old: "	state := e.state(o, row)\n", New: "	state := planted(string([]byte(row[o.id].key())), e.state(o, row))\n"},
 	{File: "graph/read/rows.go", Old: "	cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))\n",
 		New: "	if cached {\n		need = 0\n	}\n	cond := and(s.consented(c.Field.Owner, alias, need), s.allowed(c, alias))\n"},
-	{File: "graph/standby/planted.go", New: `package standby
+	{File: "ent/standby/planted.go", New: `package standby
 
 import "os"
 
 var planted = os.Getenv("PLANTED")
 `},
-	{File: "graph/standby/older.go", Old: "	left, err := older(ctx, db, xid)\n", New: "	if planted == \"page\" {\n		return nil\n	}\n	left, err := older(ctx, db, xid)\n"},
-	{File: "graph/standby/set.go", Old: "	if !s.leases {\n", New: "	if !s.leases || planted == \"standby\" {\n"},
+	{File: "ent/standby/older.go", Old: "	left, err := older(ctx, db, xid)\n", New: "	if planted == \"page\" {\n		return nil\n	}\n	left, err := older(ctx, db, xid)\n"},
+	{File: "ent/standby/set.go", Old: "	if !s.leases {\n", New: "	if !s.leases || planted == \"standby\" {\n"},
 }
 
 // start starts two gateways of a program, with a mistake or without one.

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cloakroom-crm/cloakroom/ent/detach"
-	"github.com/cloakroom-crm/cloakroom/graph/standby"
 )
 
 // Querier is what statements run on in somebody else's transaction.
@@ -70,6 +69,8 @@ func (s standard) rows(ctx context.Context, c call, mem *memory) ([][]cell, erro
 // Standbys say which standby of the database may answer a read that begins now.
 type Standbys interface {
 	Pool() *pgxpool.Pool // nil: only the primary may
+	// MaxRead is the longest that one operation may take on a standby, so that it ends before the standby is forgotten.
+	MaxRead() time.Duration
 }
 
 // standby is where an operation of the session is read, if not at the primary.
@@ -84,6 +85,7 @@ func (e *Engine) standby(s *Session) *pgxpool.Pool {
 type afar struct {
 	database
 	began time.Time
+	most  time.Duration
 }
 
 // awayError is what went wrong on a standby.
@@ -93,7 +95,7 @@ func (e awayError) Unwrap() error { return e.error }
 
 func (a afar) run(ctx context.Context, calls []call, last bool, mem *memory) ([][][]cell, error) {
 	out, err := a.database.run(ctx, calls, last, mem)
-	if err == nil && time.Since(a.began) > standby.MaxRead { // it may be forgotten by now
+	if err == nil && time.Since(a.began) > a.most { // it may be forgotten by now
 		err = errSlow
 	}
 	if err != nil {
@@ -123,7 +125,7 @@ func (e *Engine) snapshot(ctx context.Context, s *Session) (db database, done fu
 			return nil, nil, awayError{fmt.Errorf("begin read: %w", err)}
 		}
 		n := &nativeSnapshot{conn: conn}
-		return afar{n, began}, n.done, nil
+		return afar{n, began, e.standbys.MaxRead()}, n.done, nil
 	}
 	if e.pool != nil {
 		conn, err := e.pool.Acquire(detach.Context(ctx))
@@ -147,7 +149,7 @@ func (e *Engine) snapshot(ctx context.Context, s *Session) (db database, done fu
 // single is the database for an answer that is one statement.
 func (e *Engine) single(s *Session) database {
 	if pool := e.standby(s); pool != nil {
-		return afar{native{pool}, time.Now()}
+		return afar{native{pool}, time.Now(), e.standbys.MaxRead()}
 	}
 	if e.pool != nil {
 		return native{e.pool}

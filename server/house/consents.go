@@ -7,8 +7,14 @@ import (
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 )
 
+// What VerifyConsents finds, and how far it is.
+type (
+	Difference = consent.Difference
+	Checked    = consent.Checked
+)
+
 // VerifyConsents compares the privacy state of every row with the consent ledger, see consent.Ledger.Verify.
-func (h *House) VerifyConsents(ctx context.Context, report func(consent.Difference), done func(consent.Checked)) (consent.Checked, error) {
+func (h *House) VerifyConsents(ctx context.Context, report func(Difference), done func(Checked)) (Checked, error) {
 	return h.Gateway.VerifyConsents(ctx, report, done)
 }
 

@@ -15,11 +15,11 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/compiler"
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/ent/standby"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
-	"github.com/cloakroom-crm/cloakroom/graph/standby"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cloakroom-crm/cloakroom/graph/standby"
+	"github.com/cloakroom-crm/cloakroom/ent/standby"
 	"github.com/cloakroom-crm/cloakroom/server/health"
 )
 

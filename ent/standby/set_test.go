@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
+	"github.com/cloakroom-crm/cloakroom/ent/standby"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
-	"github.com/cloakroom-crm/cloakroom/graph/standby"
 )
 
 func open(t *testing.T, url string) *pgxpool.Pool {

@@ -27,8 +27,7 @@ const (
 	// forgotten is how long after its last lease a standby has to have what is committed, or nobody is told that it is seen
 	// everywhere: it may be promoted. It is far longer than leased, because it goes by the primary's clock.
 	forgotten = 30 * time.Second
-	// MaxRead is the longest that one operation may take on a standby, so that it ends before the standby is forgotten.
-	MaxRead = 20 * time.Second
+	maxRead   = 20 * time.Second // see MaxRead
 )
 
 // ErrElsewhere says that a gateway reads from a standby we know nothing of.
@@ -130,6 +129,9 @@ func (s *Set) Wrote() {
 		s.wrote.Store(now())
 	}
 }
+
+// MaxRead is the longest that one operation may take on a standby, so that it ends before the standby is forgotten.
+func (s *Set) MaxRead() time.Duration { return maxRead }
 
 // Await returns when no read by whichever gateway can be older any more than a transaction, which is committed. Without its id
 // it waits for everything committed before.

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cloakroom-crm/cloakroom/e2e/postgres"
+	"github.com/cloakroom-crm/cloakroom/ent/standby"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
-	"github.com/cloakroom-crm/cloakroom/graph/standby"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
