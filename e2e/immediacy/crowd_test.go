@@ -91,6 +91,11 @@ func (c *crowd) untilAt(ctx context.Context, where func() *stack.Gateway, who st
 			return true
 		case "UNKNOWN":
 			c.unknown.Add(1)
+		case "GRAPHQL_VALIDATION_FAILED", "BAD_INPUT", "FORBIDDEN": // it will never be answered
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.stuck = append(c.stuck, query+": "+last)
+			return false
 		default:
 			c.refused.Add(1)
 			c.note(code)
@@ -112,7 +117,7 @@ type person struct {
 }
 
 func (p *person) say(what string) string {
-	return fmt.Sprintf(`mutation @for(purpose: SUPPORT) { %sConsent(input: {purpose: PROFILING, subject: %q, method: "telephone"}) { consent { given } } }`, what, p.id)
+	return fmt.Sprintf(`mutation @for(purpose: SUPPORT) { %sConsent(input: {purpose: PROFILING, subject: %q, method: TELEPHONE, evidence: "call 7"}) { consent { given } } }`, what, p.id)
 }
 
 // withdraws is who withdraws, and what they say: mostly people themselves, who may do so once a second.
@@ -172,6 +177,13 @@ func (c *crowd) person(ctx context.Context, t *testing.T) *person {
 
 // round has a person give consent and withdraw it, and then looks everywhere.
 func (c *crowd) round(ctx context.Context, p *person, n int) {
+	if p.stream != nil {
+		select {
+		case <-p.stream.Done: // it may have missed something while Redis was away
+			c.subscribe(ctx, p)
+		default:
+		}
+	}
 	if !c.until(ctx, c.agent, p.say("give"), nil) {
 		return
 	}
@@ -186,6 +198,14 @@ func (c *crowd) round(ctx context.Context, p *person, n int) {
 		return
 	}
 	c.succeeded(time.Since(began))
+	c.look(ctx, p)
+	if p.stream != nil {
+		c.listen(ctx, p, n)
+	}
+}
+
+// look looks at both gateways for somebody who has withdrawn.
+func (c *crowd) look(ctx context.Context, p *person) {
 	for _, g := range c.Gateways {
 		c.untilAt(ctx, func() *stack.Gateway { return g }, c.manager, p.everything(), func(a *stack.Answer) {
 			if len(a.Errors) == 0 {
@@ -195,9 +215,6 @@ func (c *crowd) round(ctx context.Context, p *person, n int) {
 				c.reveal("a read", a)
 			}
 		})
-	}
-	if p.stream != nil {
-		c.listen(ctx, p, n)
 	}
 }
 
@@ -233,11 +250,6 @@ func (c *crowd) listen(ctx context.Context, p *person, n int) {
 			c.reveal("an event", a)
 		}
 	}
-	select {
-	case <-p.stream.Done:
-		c.subscribe(ctx, p)
-	default:
-	}
 }
 
 // run has workers go on until so many have withdrawn, or the time is over.
@@ -246,13 +258,13 @@ func (c *crowd) run(t *testing.T, many int64, most time.Duration) {
 	ctx, end := context.WithTimeout(t.Context(), most)
 	defer end()
 	var all sync.WaitGroup
-	for w := range 8 {
-		people := make([]*person, 6+many/400)
+	for range 8 {
+		people := make([]*person, 6+many/1000)
 		for i := range people {
 			people[i] = c.person(t.Context(), t)
 		}
-		if w%2 == 0 {
-			c.subscribe(ctx, people[0])
+		for i := 0; i < len(people); i += 6 {
+			c.subscribe(ctx, people[i])
 		}
 		all.Go(func() {
 			for n := 0; ctx.Err() == nil && c.withdrawn.Load() < many; n++ {
@@ -298,17 +310,19 @@ func (c *crowd) hold(ctx context.Context, db string, p *person, long time.Durati
 		}
 	}
 	go func() { done <- c.until(ctx, c.agent, p.say("withdraw"), nil) }()
-	early := false
+	early, succeeded := false, false
 	select {
-	case early = <-done:
+	case succeeded = <-done:
+		early = succeeded
+		_ = lock.Rollback(context.Background())
 	case <-time.After(long):
+		_ = lock.Rollback(context.Background())
+		succeeded = <-done
 	}
-	_ = lock.Rollback(context.Background())
 	a := <-page
-	if early {
+	if succeeded {
 		c.succeeded(0)
-	} else if <-done {
-		c.succeeded(long)
+		c.look(ctx, p)
 	}
 	if a != nil && shows(a) {
 		c.held.Add(1)

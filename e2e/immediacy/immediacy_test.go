@@ -111,6 +111,7 @@ func again(t *testing.T, ctx context.Context, g *stack.Gateway) {
 		if err = g.Start(); err == nil || ctx.Err() != nil {
 			return
 		}
+		g.Kill()
 		_ = g.Redis.Mend()
 	}
 	t.Error("it does not start again:", err)
