@@ -2,7 +2,9 @@ package graph_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -319,5 +321,49 @@ func TestVerifyFindsDifferences(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+var ledgerEntries = flag.Int("consent.entries", 20_000, "lines of the ledger in TestHistoryOfAGrownLedger")
+
+// What one person said is found at once, however much everybody said.
+func TestHistoryOfAGrownLedger(t *testing.T) {
+	w := databases(t)[1].open(t)
+	ada, _ := w.person(t, "Ada")
+	w.ask(t, ada, `mutation { giveConsent(input: {purpose: MARKETING}) { entryId } withdrawConsent(input: {purpose: MARKETING}) { entryId } }`).ok(t)
+	_, err := w.store.DB.Exec(`INSERT INTO consent_entries (id, subject_id, seq, decision, bit, at, method, actor, purpose, recorded_by, language, notice_version, notice_hash, ground, evidence)
+		SELECT gen_random_uuid(), md5((n / 10)::text)::uuid, n % 10 + 1, 'GIVE', n % 10, now(), 'PORTAL', 'subject', 'MARKETING', '', 'en', '', repeat('0', 64), '', '' FROM generate_series(0, $1 - 1) AS n`, *ledgerEntries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.DB.Exec(`VACUUM ANALYZE consent_entries`); err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]string{"history": `{ consentHistory { nodes { decision at } } }`, "standing": `{ consents { given at } }`} {
+		w.ask(t, ada, q).ok(t)
+		var took []time.Duration
+		for range 100 {
+			began := time.Now()
+			w.ask(t, ada, q).ok(t)
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		t.Logf("%s of a ledger of %d lines: %v in the middle, %v of 100 at most", name, *ledgerEntries, took[50], took[99])
+	}
+	var plan string
+	rows, err := w.store.DB.Query(`EXPLAIN SELECT * FROM consent_entries WHERE subject_id = $1 AND seq > 0 ORDER BY seq LIMIT 26`, ada.Subject.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan += line + "\n"
+	}
+	if err := rows.Err(); err != nil || !strings.Contains(plan, "consententry_subject_id_seq") || strings.Contains(plan, "Seq Scan") {
+		t.Errorf("%v\n%s", err, plan)
 	}
 }
