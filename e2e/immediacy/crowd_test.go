@@ -310,7 +310,7 @@ func (c *crowd) hold(ctx context.Context, db string, p *person, long time.Durati
 		}
 	}
 	go func() { done <- c.until(ctx, c.agent, p.say("withdraw"), nil) }()
-	early, succeeded := false, false
+	var early, succeeded bool
 	select {
 	case succeeded = <-done:
 		early = succeeded
