@@ -261,6 +261,10 @@ func TestConsentIsToWhatIsShown(t *testing.T) {
 			t.Errorf("%s: %s", name, r.raw)
 		}
 	}
+	// What cannot be taken away again is bounded, whoever says it.
+	if r := w.ask(t, ada, `mutation($e: String) { giveConsent(input: {purpose: MARKETING, evidence: $e}) { entryId } }`, "e", strings.Repeat("x", 501)); r.code() != read.CodeBadInput {
+		t.Error(r.raw)
+	}
 	other := w.ask(t, ada, `{ consents { purpose notice { hash } } }`).ok(t)
 	if r := w.ask(t, ada, `mutation($n: String) { giveConsent(input: {purpose: MARKETING, notice: $n}) { entryId } }`, "n", other.at("consents.0.notice.hash")); r.code() != read.CodeBadInput {
 		t.Error("consent to one purpose on the words of another:", r.raw)

@@ -123,6 +123,11 @@ func (e *Engine) entry(s *read.Session, in map[string]any, d decision) (consent.
 		}
 		entry.ExpiresAt = at
 	}
+	for name, v := range map[string]string{"evidence": entry.Evidence, "grounds": entry.Ground} {
+		if len(v) > maxReference {
+			return entry, read.FailField(read.CodeBadInput, name, fmt.Sprintf("at most %d bytes: a reference, not the thing itself", maxReference))
+		}
+	}
 	if s.Principal.IsSubject() {
 		if d.staff {
 			return entry, read.Fail(read.CodeForbidden, "this is not for people to do themselves")
@@ -146,11 +151,6 @@ func (e *Engine) entry(s *read.Session, in map[string]any, d decision) (consent.
 	}
 	if d.Decision == consent.OverruleObjection && entry.Ground == "" {
 		return entry, read.FailField(read.CodeBadInput, "grounds", "name the compelling legitimate grounds (GDPR Art. 21(1))")
-	}
-	for name, v := range map[string]string{"evidence": entry.Evidence, "grounds": entry.Ground} {
-		if len(v) > maxReference {
-			return entry, read.FailField(read.CodeBadInput, name, fmt.Sprintf("at most %d bytes: a reference, not the thing itself", maxReference))
-		}
 	}
 	return entry, nil
 }
