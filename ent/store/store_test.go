@@ -213,7 +213,8 @@ func TestBulkKeepsIdsAndOrder(t *testing.T) {
 		err := s.Client.CreateBulk(system(), ent.TypeConsentEntry, n, func(i int, m ent.Mutation) error {
 			ids[i] = guard.NewID()
 			return errors.Join(ent.Assign(m, "id", ids[i]), ent.Assign(m, "subject_id", ids[i]), ent.Assign(m, "purpose", "P"),
-				ent.Assign(m, "action", "GIVE"), ent.Assign(m, "actor", "subject"), ent.Assign(m, "evidence", nil))
+				ent.Assign(m, "decision", "GIVE"), ent.Assign(m, "actor", "subject"), ent.Assign(m, "seq", int64(1)), ent.Assign(m, "at", guard.Now()),
+				ent.Assign(m, "method", "PORTAL"), ent.Assign(m, "expires_at", nil))
 		})
 		if err != nil {
 			t.Fatal(err)
