@@ -159,7 +159,7 @@ func TestListShowsNoMoreThanItsKey(t *testing.T) {
 		"access":  `@access(roles: [SALES_MANAGER])`,
 		"when":    `@access(roles: [SUPPORT_AGENT], when: "row.region == 'APAC'")`,
 		"purpose": `@purpose(only: [SALES])`,
-		"consent": `@consent(to: PROFILING, otherwise: WITHHOLD)`,
+		"consent": `@consent(to: PROFILING, otherwise: NULL)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachRewritten(t, []string{contactAccount, `  account: Account ` + gate}, func(t *testing.T, w *world) {

@@ -46,7 +46,7 @@ func manyPurposes(t testing.TB) string {
 func TestConsentCostsNoStatement(t *testing.T) {
 	more := []string{"enum Purpose {\n", "enum Purpose {\n" + manyPurposes(t)}
 	none := append(slices.Clone(more), "      basis: CONSENT\n      bit: 3", "      basis: CONTRACT\n      bit: 3",
-		"      optOut: [GPC, LIST_UNSUBSCRIBE]\n      directMarketing: true", "      optOut: [GPC, LIST_UNSUBSCRIBE]",
+		"\n      optOut: [GPC, LIST_UNSUBSCRIBE]\n      directMarketing: true", "",
 		"  @consent(to: MARKETING, otherwise: HIDE_ROW)", "  @consent(to: PROFILING, otherwise: HIDE_ROW)")
 	with, without := rewritten(t, more...), rewritten(t, none...)
 	if len(with.Purposes) != 64 {

@@ -125,11 +125,14 @@ func TestObjection(t *testing.T) {
 
 // GDPR Art. 21(2) and (3): whatever direct marketing rests on, an objection ends it, and nobody overrules it.
 func TestObjectionToDirectMarketingIsAbsolute(t *testing.T) {
-	for purpose, c := range map[string]struct{ lawful, decision, overruled string }{
-		"MARKETING": {"basis: CONSENT\n      bit: 3", "WITHDRAW", read.CodeBadInput},
-		"SALES":     {"basis: LEGITIMATE_INTERESTS\n      bit: 0", "OBJECT", read.CodeConflict},
+	for purpose, c := range map[string]struct {
+		edits               []string
+		decision, overruled string
+	}{
+		"MARKETING": {nil, "WITHDRAW", read.CodeBadInput},
+		"SALES":     {[]string{"basis: LEGITIMATE_INTERESTS\n      bit: 0", "basis: LEGITIMATE_INTERESTS\n      directMarketing: true\n      bit: 0"}, "OBJECT", read.CodeConflict},
 	} {
-		w := databases(t)[0].rewritten(t, c.lawful, c.lawful+"\n      directMarketing: true")
+		w := databases(t)[0].rewritten(t, c.edits...)
 		ada, id := w.person(t, "Ada")
 		r := w.ask(t, ada, `mutation { objectTo(input: {purpose: `+purpose+`}) { consent { given directMarketing } entry { decision } } }`).ok(t)
 		if r.at("objectTo.entry.decision") != c.decision || r.at("objectTo.consent.directMarketing") != true {

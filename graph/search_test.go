@@ -422,6 +422,8 @@ func arguments(sql, query string) []any {
 			args = append(args, 26)
 		case strings.HasSuffix(m[1], `"id"`):
 			args = append(args, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+		case strings.HasSuffix(m[1], `"consent_until"`), strings.HasSuffix(m[1], `"until"`):
+			args = append(args, today.UnixMicro())
 		case strings.HasSuffix(m[1], `"region"`):
 			args = append(args, "EMEA")
 		default:
