@@ -99,16 +99,16 @@ func trouble(t *testing.T, c *crowd) {
 		g := c.Gateways[1]
 		g.Kill()
 		_ = g.Redis.Mend() // it starts only where Redis answers
-		again(t, ctx, g)
+		again(t, g)
 	})
 }
 
 // again starts a gateway until it is there: Redis may be away just then.
-func again(t *testing.T, ctx context.Context, g *stack.Gateway) {
+func again(t *testing.T, g *stack.Gateway) {
 	t.Helper()
 	var err error
 	for range 20 {
-		if err = g.Start(); err == nil || ctx.Err() != nil {
+		if err = g.Start(); err == nil {
 			return
 		}
 		g.Kill()
