@@ -81,7 +81,7 @@ func TestDoctor(t *testing.T) {
 		{name: "nothing is there", broke: each(g, (*stack.Link).Refuse), fix: g.Mend, want: "fail database: refused | fail keys database: refused | fail redis: refused | fail kratos: refused", remedy: "start it, or see that"},
 		{name: "all is silent", broke: each(g, (*stack.Link).Partition), fix: g.Mend, want: "fail database: | fail keys database: | fail redis: does not answer | fail kratos: ", remedy: "start it, or see that"},
 		{name: "PostgreSQL has no such user", args: []string{"--database", strings.Replace(s.Postgres.URL, "cloakroom", "nobody", 1)}, want: "fail database: 28", remedy: "user and password"},
-		{name: "a migration is missing", broke: execute(`DELETE FROM shared_version WHERE version_id > 0`), fix: execute(`INSERT INTO shared_version (version_id, is_applied) VALUES (1, true)`),
+		{name: "a migration is missing", broke: execute(`DELETE FROM shared_version WHERE version_id > 0`), fix: execute(`INSERT INTO shared_version (version_id, is_applied) VALUES (1, true), (2, true)`),
 			args: []string{"--migrate", "check"}, want: "fail schema: migrate=check", remedy: "cloakroom migrate"},
 		{name: "the database is newer", broke: execute(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, true)`), fix: execute(`DELETE FROM goose_db_version WHERE version_id = 99999999999999`),
 			want: "fail schema: newer than this program"},
