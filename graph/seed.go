@@ -57,7 +57,7 @@ func (g *Gateway) consentTo(ctx context.Context, c importer.Consent) error {
 		err := g.writes.Within(ctx, func(w write.Writing) error {
 			w.Standing(subject)
 			_, err := g.ledger.Record(w, w.Client, w.Tx, consent.Entry{Subject: subject, Decision: consent.Give, Purpose: p, At: g.now(),
-				Method: consent.Import, Actor: "system", Evidence: "demo data"})
+				Method: consent.Import, Actor: consent.BySystem, Evidence: "demo data"})
 			return err
 		})
 		if err != nil {

@@ -65,7 +65,7 @@ func (s *Server) guide(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, p := range s.desk.Schema.Purposes {
 		if slices.ContainsFunc(g.Roles, func(role guideRole) bool { return slices.Contains(role.Purposes, p.Name) }) {
-			g.Purposes = append(g.Purposes, guidePurpose{p.Name, oneLine(p.Desc), bases[p.Basis], oneLine(p.Notice)})
+			g.Purposes = append(g.Purposes, guidePurpose{p.Name, oneLine(p.Desc), p.Basis.String(), oneLine(p.Notice)})
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -186,10 +186,6 @@ func walk(e *ir.Expr, see func(*ir.Expr)) {
 		walk(arg, see)
 	}
 }
-
-// bases are the names that @lawful gives lawful bases.
-var bases = map[ir.Basis]string{ir.BasisConsent: "CONSENT", ir.BasisContract: "CONTRACT", ir.BasisLegalObligation: "LEGAL_OBLIGATION",
-	ir.BasisVitalInterests: "VITAL_INTERESTS", ir.BasisPublicTask: "PUBLIC_TASK", ir.BasisLegitimateInterests: "LEGITIMATE_INTERESTS"}
 
 // oneLine puts a description on one line.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

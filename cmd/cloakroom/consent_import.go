@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -89,34 +89,8 @@ func lookUpBy(s *ir.Schema, text string) (*ir.Field, error) {
 	return f, nil
 }
 
-func importConsents(c *cobra.Command, f importFlags, consents importer.Consents, path string) (err error) {
-	src, named, err := openInput(c.Context(), path, c.InOrStdin())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	if !named {
-		path = ""
-	}
-	rejects, err := f.rejectsFile(src, path)
-	if err != nil {
-		return err
-	}
-	h, empty, err := f.open(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-
-	show, finish := progress(c.ErrOrStderr(), "recording consents")
-	o := importer.Options{DryRun: f.dryRun, Encoding: f.encoding, Delimiter: f.delimiter, Progress: show}
-	if rejects != nil {
-		o.Rejects = rejects
-	}
-	report, err := importer.RunConsents(c.Context(), consents, h.Gateway.Past(), src, o)
-	finish()
-	if err != nil && report.Accepted == 0 && report.Rejected == 0 {
-		return fmt.Errorf("import %s: %w", cmp.Or(path, "standard input"), err)
-	}
-	return f.tell(c, report, rejects, path, empty, "there is no database yet: nobody is in it", err)
+func importConsents(c *cobra.Command, f importFlags, consents importer.Consents, path string) error {
+	return f.bring(c, path, "recording consents", "nobody is in it", func(h *house.House, src io.ReadSeeker, o importer.Options) (*importer.Report, error) {
+		return importer.RunConsents(c.Context(), consents, h.Gateway.Past(), src, o)
+	})
 }

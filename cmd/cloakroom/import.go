@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (f *importFlags) common(c *cobra.Command) {
 	complete(c, "delimiter", oneOf(importer.Auto, "tab", ",", ";", "|"))
 }
 
-func importFile(c *cobra.Command, f importFlags, records, path string) (err error) {
+func importFile(c *cobra.Command, f importFlags, records, path string) error {
 	schema, err := house.Schema()
 	if err != nil {
 		return err
@@ -82,6 +83,15 @@ func importFile(c *cobra.Command, f importFlags, records, path string) (err erro
 	if err != nil {
 		return err
 	}
+	return f.bring(c, path, "importing "+t.Plural, "every record is new", func(h *house.House, src io.ReadSeeker, o importer.Options) (*importer.Report, error) {
+		o.Store = h.Gateway.Bulk()
+		return importer.Run(c.Context(), plan, src, o)
+	})
+}
+
+// bring has run import a file, or standard input, and tells what came of it. What is shown while it goes on; empty says what a dry run
+// has to mean where there is no database yet.
+func (f importFlags) bring(c *cobra.Command, path, what, empty string, run func(*house.House, io.ReadSeeker, importer.Options) (*importer.Report, error)) (err error) {
 	src, named, err := openInput(c.Context(), path, c.InOrStdin())
 	if err != nil {
 		return err
@@ -94,30 +104,30 @@ func importFile(c *cobra.Command, f importFlags, records, path string) (err erro
 	if err != nil {
 		return err
 	}
-	h, empty, err := f.open(c)
+	h, isEmpty, err := f.open(c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 
-	show, finish := progress(c.ErrOrStderr(), "importing "+t.Plural)
-	o := importer.Options{Store: h.Gateway.Bulk(), DryRun: f.dryRun, Encoding: f.encoding, Delimiter: f.delimiter, Progress: show}
+	show, finish := progress(c.ErrOrStderr(), what)
+	o := importer.Options{DryRun: f.dryRun, Encoding: f.encoding, Delimiter: f.delimiter, Progress: show}
 	if rejects != nil {
 		o.Rejects = rejects
 	}
-	report, err := importer.Run(c.Context(), plan, src, o)
+	report, err := run(h, src, o)
 	finish()
 	if err != nil && report.Accepted == 0 && report.Rejected == 0 {
 		return fmt.Errorf("import %s: %w", cmp.Or(path, "standard input"), err)
 	}
-	return f.tell(c, report, rejects, path, empty, "there is no database yet: every record is new", err)
+	if isEmpty {
+		report.Notes = append(report.Notes, "there is no database yet: "+empty)
+	}
+	return f.tell(c, report, rejects, path, err)
 }
 
 // tell shows what came of an import that ended with err.
-func (f importFlags) tell(c *cobra.Command, report *importer.Report, rejects *importer.RejectsFile, path string, empty bool, note string, err error) error {
-	if empty {
-		report.Notes = append(report.Notes, note)
-	}
+func (f importFlags) tell(c *cobra.Command, report *importer.Report, rejects *importer.RejectsFile, path string, err error) error {
 	shown := imported{Report: report, input: path}
 	if rejects != nil {
 		shown.RejectsFile, shown.Older = rejects.Written(), rejects.Older()

@@ -15,6 +15,11 @@ const (
 	BasisLegitimateInterests
 )
 
+// String is the basis as the vocabulary spells it.
+func (b Basis) String() string {
+	return [...]string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}[b]
+}
+
 // Purpose is a value of the user's Purpose enum.
 type Purpose struct {
 	Name   string

@@ -87,16 +87,7 @@ func RunConsents(ctx context.Context, c Consents, store ConsentStore, src io.Rea
 	rep := &Report{Entity: "ConsentEntry", DryRun: opt.DryRun, Rejects: []RejectCount{}, Emptied: []RejectCount{}, Unused: []string{}, Notes: []string{},
 		Records: []RecordCount{{Entity: "ConsentEntry"}}}
 	i := &consentRun{run: run{opt: opt, report: rep}, Consents: c, store: store}
-	err := i.all(ctx, src)
-	rep.Stopped = err != nil
-	if err != nil && ctx.Err() != nil {
-		err = ErrStopped
-	}
-	if opt.Rejects != nil {
-		err = errors.Join(err, opt.Rejects.Close())
-	}
-	rep.Took = time.Since(began)
-	return rep, err
+	return i.end(ctx, began, i.all(ctx, src))
 }
 
 // consentRun is one import under way. It remembers nothing of the rows that are written.
@@ -129,11 +120,7 @@ func (r *consentRun) all(ctx context.Context, src io.ReadSeeker) error {
 	if err != nil {
 		return err
 	}
-	progress := func() {
-		if r.opt.Progress != nil {
-			r.opt.Progress(min(records.consumed, total), total)
-		}
-	}
+	progress := r.progress(records, total)
 	defer progress()
 	var batch []*past
 	for {

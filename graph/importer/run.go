@@ -38,13 +38,17 @@ func Run(ctx context.Context, p *Plan, src io.ReadSeeker, opt Options) (*Report,
 		opt.Batch = 500
 	}
 	r := &run{plan: p, opt: opt, report: newReport(p, opt), ids: map[*ir.Field]map[any]*known{}, lines: map[any]int{}}
-	err := r.all(ctx, src)
+	return r.end(ctx, began, r.all(ctx, src))
+}
+
+// end closes an import that ended with err.
+func (r *run) end(ctx context.Context, began time.Time, err error) (*Report, error) {
 	r.report.Stopped = err != nil
 	if err != nil && ctx.Err() != nil {
 		err = ErrStopped // whatever else was said only repeats it
 	}
-	if opt.Rejects != nil {
-		err = errors.Join(err, opt.Rejects.Close())
+	if r.opt.Rejects != nil {
+		err = errors.Join(err, r.opt.Rejects.Close())
 	}
 	r.report.Took = time.Since(began)
 	return r.report, err
@@ -69,6 +73,15 @@ type run struct {
 	ids     map[*ir.Field]map[any]*known
 	lines   map[any]int // line of the row by its own record's key
 	waiting []*draft    // rows that refer to rows that were not seen yet
+}
+
+// progress returns what tells how much of a file was read.
+func (r *run) progress(of *recordReader, total int64) func() {
+	return func() {
+		if r.opt.Progress != nil {
+			r.opt.Progress(min(of.consumed, total), total)
+		}
+	}
 }
 
 // known is a record that exists, or will once its batch is written.
@@ -108,11 +121,7 @@ func (r *run) all(ctx context.Context, src io.ReadSeeker) error {
 	if err != nil {
 		return err
 	}
-	progress := func() {
-		if r.opt.Progress != nil {
-			r.opt.Progress(min(records.consumed, total), total)
-		}
-	}
+	progress := r.progress(records, total)
 	defer progress()
 	var batch []*draft
 	flush := func() error {

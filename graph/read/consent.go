@@ -8,14 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
-
-	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
-
-var basisNames = map[ir.Basis]string{
-	ir.BasisConsent: "CONSENT", ir.BasisContract: "CONTRACT", ir.BasisLegalObligation: "LEGAL_OBLIGATION",
-	ir.BasisVitalInterests: "VITAL_INTERESTS", ir.BasisPublicTask: "PUBLIC_TASK", ir.BasisLegitimateInterests: "LEGITIMATE_INTERESTS",
-}
 
 // stateOf is a ConsentState.
 func (e *Engine) stateOf(ctx context.Context, st ConsentState) record {
@@ -24,7 +17,7 @@ func (e *Engine) stateOf(ctx context.Context, st ConsentState) record {
 		case "purpose":
 			return st.Purpose.Name, nil
 		case "basis":
-			return basisNames[st.Purpose.Basis], nil
+			return st.Purpose.Basis.String(), nil
 		case "directMarketing":
 			return st.Purpose.DirectMarketing, nil
 		case "notice":

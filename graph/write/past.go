@@ -2,6 +2,7 @@ package write
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -34,24 +35,14 @@ func (p *Past) People(ctx context.Context, by *ir.Field, value string) ([]policy
 	if err != nil || t == nil || !t.Subject {
 		return nil, nil //nolint:nilerr // it is nobody's id
 	}
-	return p.subjects(ctx, t, row)
-}
-
-func (p *Past) subjects(ctx context.Context, t *ir.Type, row uuid.UUID) (out []policy.SubjectID, err error) {
-	query, args := entsql.Dialect(p.Dialect).Select("subject_id").From(entsql.Table(t.Table)).Where(entsql.EQ("id", row.String())).Query()
-	rows, err := p.DB.QueryContext(ctx, query, args...)
-	if err != nil {
+	subject, err := SubjectOf(ctx, p.DB, p.Dialect, t, row)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("look up a person: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("look up a person: %w", err)
-		}
-		out = append(out, id)
-	}
-	return out, rows.Err()
+	return []policy.SubjectID{subject}, nil
 }
 
 // errDry undoes a dry run.

@@ -65,13 +65,14 @@ var (
 	ErrUnknownNotice  = errors.New("no notice is known by this hash")
 )
 
-// effect is what a decision does to the privacy state.
-func effect(d Decision, p *ir.Purpose) (set, clear policy.State) {
+// effect is what a decision does to the privacy state. Bit is that of its purpose; it means nothing where the decision is about all
+// processing.
+func effect(d Decision, bit policy.State) (set, clear policy.State) {
 	switch d {
 	case Give, Object:
-		return policy.PurposeBit(p), 0
+		return bit, 0
 	case Withdraw, WithdrawObjection, OverruleObjection:
-		return 0, policy.PurposeBit(p)
+		return 0, bit
 	case Restrict:
 		return policy.Restricted, 0
 	case LiftRestriction:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
@@ -69,15 +68,16 @@ func (l *Ledger) Record(ctx context.Context, client *ent.Client, tx *sql.Tx, e E
 	if err := l.mark(ctx, tx, e); err != nil {
 		return nil, err
 	}
-	last, err := client.ConsentEntry.Query().Where(consententry.SubjectID(e.Subject)).Order(consententry.BySeq(entsql.OrderDesc())).First(ctx)
-	if err != nil && !ent.IsNotFound(err) {
-		return nil, fmt.Errorf("read the consent ledger: %w", err)
+	book := l.In(client, tx)
+	last, err := book.last(ctx, e.Subject)
+	if err != nil {
+		return nil, err
 	}
 	seq := int64(1)
 	if last != nil {
 		seq = last.Seq + 1
 	}
-	if err := l.In(client, tx).precedent(ctx, e); err != nil {
+	if err := book.precedent(ctx, e); err != nil {
 		return nil, err
 	}
 	create := client.ConsentEntry.Create().SetSubjectID(e.Subject).SetSeq(seq).SetDecision(e.Decision).SetAt(e.At).SetMethod(e.Method).

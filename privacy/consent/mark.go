@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
@@ -15,7 +16,11 @@ import (
 
 // mark changes the privacy state of all the subject's rows, of whatever type.
 func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) error {
-	set, clear := effect(e.Decision, e.Purpose)
+	var bit policy.State
+	if e.Purpose != nil {
+		bit = policy.PurposeBit(e.Purpose)
+	}
+	set, clear := effect(e.Decision, bit)
 	n, err := l.update(ctx, tx, e.Subject, set, clear, nil)
 	if err != nil {
 		return err
@@ -26,22 +31,18 @@ func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) error {
 	if e.Purpose == nil || !e.Purpose.ByConsent() {
 		return nil
 	}
-	old, err := l.expiries(ctx, tx, e.Subject)
-	if err != nil || len(old) == 0 && e.ExpiresAt.IsZero() {
+	ends, err := l.expiriesOf(ctx, tx, e.Subject)
+	if err != nil || len(ends) == 0 && e.ExpiresAt.IsZero() {
 		return err
 	}
-	bit, now := policy.PurposeBit(e.Purpose), e.At.UnixMicro()
-	until, over := guard.Never, policy.State(0)
-	for mask, at := range old {
-		switch {
-		case mask == bit:
-		case at <= now:
-			over |= mask
-		default:
+	delete(ends, bit)
+	gone, until := over(ends, e.At.UnixMicro()), guard.Never
+	for mask, at := range ends {
+		if mask&gone == 0 {
 			until = min(until, at)
 		}
 	}
-	if err := l.forget(ctx, tx, e.Subject, bit|over); err != nil {
+	if err := l.forget(ctx, tx, e.Subject, bit|gone); err != nil {
 		return err
 	}
 	if !e.ExpiresAt.IsZero() {
@@ -51,7 +52,7 @@ func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) error {
 		}
 		until = min(until, at)
 	}
-	_, err = l.update(ctx, tx, e.Subject, 0, over, &until)
+	_, err = l.update(ctx, tx, e.Subject, 0, gone, &until)
 	return err
 }
 
@@ -90,23 +91,35 @@ func (l *Ledger) subjects() []*ir.Type {
 	return out
 }
 
-// expiries are the moments at which the person's consents run out, in microseconds since 1970, by their bits.
-func (l *Ledger) expiries(ctx context.Context, db Querier, subject policy.SubjectID) (map[policy.State]int64, error) {
-	query, args := entsql.Dialect(l.dialect).Select(consentexpiry.FieldMask, consentexpiry.FieldUntil).From(entsql.Table(consentexpiry.Table)).
-		Where(entsql.EQ(consentexpiry.FieldSubjectID, subject.String())).Query()
-	out := map[policy.State]int64{}
-	err := each(ctx, db, query, args, func(scan func(...any) error) error {
-		var mask, until int64
-		if err := scan(&mask, &until); err != nil {
-			return err
-		}
-		out[policy.State(mask)] = until
-		return nil
-	})
+// expiriesOf are the moments at which a person's consents run out, in microseconds since 1970, by their bits.
+func (l *Ledger) expiriesOf(ctx context.Context, db Querier, subject policy.SubjectID) (map[policy.State]int64, error) {
+	all, err := l.expiries(ctx, db, []any{subject.String()})
 	if err != nil {
 		return nil, fmt.Errorf("read when consents run out: %w", err)
 	}
-	return out, nil
+	return all[subject], nil
+}
+
+// expiries are those of several people.
+func (l *Ledger) expiries(ctx context.Context, db Querier, people []any) (map[uuid.UUID]map[policy.State]int64, error) {
+	query, args := entsql.Dialect(l.dialect).Select(consentexpiry.FieldSubjectID, consentexpiry.FieldMask, consentexpiry.FieldUntil).
+		From(entsql.Table(consentexpiry.Table)).Where(entsql.In(consentexpiry.FieldSubjectID, people...)).Query()
+	out := map[uuid.UUID]map[policy.State]int64{}
+	err := each(ctx, db, query, args, func(scan func(...any) error) error {
+		var (
+			subject     uuid.UUID
+			mask, until int64
+		)
+		if err := scan(&subject, &mask, &until); err != nil {
+			return err
+		}
+		if out[subject] == nil {
+			out[subject] = map[policy.State]int64{}
+		}
+		out[subject][policy.State(mask)] = until
+		return nil
+	})
+	return out, err
 }
 
 func (l *Ledger) forget(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, bits policy.State) error {

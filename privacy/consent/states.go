@@ -73,7 +73,7 @@ func (b Book) StatesAt(ctx context.Context, subject policy.SubjectID, at time.Ti
 func (l *Ledger) states(last map[int]*Line, set func(*ir.Purpose, *Line) bool) []State {
 	var out []State
 	for _, p := range l.schema.Purposes {
-		if !p.ByConsent() && !p.Objectable() {
+		if !p.Stated() {
 			continue
 		}
 		s := State{Purpose: p, Last: last[p.Bit]}
@@ -105,9 +105,9 @@ func (b Book) words(ctx context.Context, subject policy.SubjectID, at time.Time)
 	return last, nil
 }
 
-// last is the person's last line of a kind; nil where there is none.
-func (b Book) last(ctx context.Context, subject policy.SubjectID, which predicate.ConsentEntry) (*Line, error) {
-	line, err := b.client.ConsentEntry.Query().Where(consententry.SubjectID(subject), which).
+// last is the person's last line, of all or of a kind; nil where there is none.
+func (b Book) last(ctx context.Context, subject policy.SubjectID, which ...predicate.ConsentEntry) (*Line, error) {
+	line, err := b.client.ConsentEntry.Query().Where(consententry.SubjectID(subject)).Where(which...).
 		Order(consententry.BySeq(entsql.OrderDesc())).First(policy.WithCapability(ctx, "consent"))
 	switch {
 	case ent.IsNotFound(err):
@@ -182,7 +182,7 @@ func (b Book) Combined(ctx context.Context, subject policy.SubjectID, now time.T
 			return 0, fmt.Errorf("read privacy state in %s: %w", t.Table, err)
 		}
 	}
-	ends, err := b.expiries(ctx, b.db, subject)
+	ends, err := b.expiriesOf(ctx, b.db, subject)
 	if err != nil {
 		return 0, err
 	}

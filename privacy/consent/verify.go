@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
@@ -140,7 +139,7 @@ func (v *verifier) rows(ctx context.Context, t *ir.Type) error {
 		if err != nil {
 			return err
 		}
-		ends, err := v.ends(ctx, people)
+		ends, err := v.expiries(ctx, v.tx, people)
 		if err != nil {
 			return err
 		}
@@ -197,46 +196,18 @@ func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]standi
 	return out, err
 }
 
-// say carries out a decision, as mark did when it was recorded.
+// say carries out a decision.
 func (s *standing) say(d Decision, bit int, expires *time.Time) {
-	mask := policy.Restricted
+	var mask policy.State
 	if bit >= 0 {
 		mask = 1 << bit
 	}
-	switch d {
-	case Give, Object, Restrict:
-		s.state |= mask
-	case Withdraw, WithdrawObjection, OverruleObjection, LiftRestriction:
-		s.state &^= mask
-	case Inform:
-		return
-	}
+	set, clear := effect(d, mask)
+	s.state = (s.state | set) &^ clear
 	delete(s.ends, mask)
 	if d == Give && expires != nil {
 		s.ends[mask] = expires.UnixMicro()
 	}
-}
-
-// ends are the expiries that reads subtract.
-func (v *verifier) ends(ctx context.Context, people []any) (map[uuid.UUID]map[policy.State]int64, error) {
-	query, args := entsql.Dialect(v.dialect).Select(consentexpiry.FieldSubjectID, consentexpiry.FieldMask, consentexpiry.FieldUntil).
-		From(entsql.Table(consentexpiry.Table)).Where(entsql.In(consentexpiry.FieldSubjectID, people...)).Query()
-	out := map[uuid.UUID]map[policy.State]int64{}
-	err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
-		var (
-			subject     uuid.UUID
-			mask, until int64
-		)
-		if err := scan(&subject, &mask, &until); err != nil {
-			return err
-		}
-		if out[subject] == nil {
-			out[subject] = map[policy.State]int64{}
-		}
-		out[subject][policy.State(mask)] = until
-		return nil
-	})
-	return out, err
 }
 
 // decided are the bits of a state that come from the ledger.
@@ -305,7 +276,7 @@ func (v *verifier) name(bit policy.State) string {
 		return "the restriction"
 	}
 	for _, p := range v.schema.Purposes {
-		if (p.ByConsent() || p.Objectable()) && policy.PurposeBit(p) == bit {
+		if p.Stated() && policy.PurposeBit(p) == bit {
 			return map[bool]string{true: "consent to ", false: "the objection to "}[p.ByConsent()] + p.Name
 		}
 	}

@@ -45,7 +45,7 @@ type MaterialReceiver struct {
 
 // MaterialOf describes what people agree to with a purpose of the schema.
 func MaterialOf(s *ir.Schema, p *ir.Purpose) Material {
-	m := Material{Basis: basisNames[p.Basis], Data: []MaterialData{}, Recipients: []MaterialReceiver{}}
+	m := Material{Basis: p.Basis.String(), Data: []MaterialData{}, Recipients: []MaterialReceiver{}}
 	for _, t := range s.Entities() {
 		for _, f := range t.Fields {
 			if uses(p, f) {

@@ -210,7 +210,7 @@ func (w *writer) controller() *Controller {
 }
 
 func (w *writer) purpose(p *ir.Purpose) Purpose {
-	basis := basisNames[p.Basis]
+	basis := p.Basis.String()
 	out := Purpose{Name: p.Name, Title: w.title(p), Why: w.text(p.Notice), Basis: w.frame.say("basis." + basis), Choice: w.frame.say("choice." + basis), Records: []Record{}, Recipients: []string{}}
 	if p.DirectMarketing && p.Objectable() {
 		out.Choice = w.frame.say("choice.marketing")
@@ -232,9 +232,6 @@ func (w *writer) purpose(p *ir.Purpose) Purpose {
 	}
 	return out
 }
-
-// basisNames are the vocabulary's, in the order of ir.Basis.
-var basisNames = [...]string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
 
 // categories are the vocabulary's, in its order, which is the order people read them in.
 var categories = strings.Fields(`IDENTITY CONTACT LOCATION FINANCIAL DEMOGRAPHIC BEHAVIORAL COMMUNICATION EMPLOYMENT TECHNICAL

@@ -72,7 +72,7 @@ func refuse(before []Published, s *ir.Schema, p *ir.Purpose) Refusal {
 	for _, b := range before {
 		switch {
 		case b.Bit != p.Bit:
-		case b.Name != p.Name || b.Basis != basisNames[p.Basis]:
+		case b.Name != p.Name || b.Basis != p.Basis.String():
 			r.because("bit %d stands for what people said about %s on the basis of %s", b.Bit, b.Name, b.Basis)
 		case last != p.Bit:
 			r.because("it left bit %d for bit %d, and people have decided anew since", p.Bit, last)
@@ -87,7 +87,7 @@ func refuse(before []Published, s *ir.Schema, p *ir.Purpose) Refusal {
 			}
 		}
 	}
-	if last >= 0 && last != p.Bit && p.Objectable() && slices.ContainsFunc(before, func(b Published) bool { return b.Name == p.Name && b.Bit == last && b.Basis == basisNames[p.Basis] }) {
+	if last >= 0 && last != p.Bit && p.Objectable() && slices.ContainsFunc(before, func(b Published) bool { return b.Name == p.Name && b.Bit == last && b.Basis == p.Basis.String() }) {
 		r.because("its bit moved from %d to %d, and those who objected would have to object again", last, p.Bit)
 		r.Remedy = fmt.Sprintf("put back bit: %d", last)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/noticetext"
 	"github.com/cloakroom-crm/cloakroom/ent/publishedpurpose"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/privacy/notice"
 )
 
@@ -131,9 +132,7 @@ func (p publisher) todo(ctx context.Context, db querier) ([]*entsql.InsertBuilde
 	}
 	for _, t := range notice.Texts(p.schema) {
 		if !kept[key{t.Hash, t.Purpose, t.Language}] {
-			out = append(out, entsql.Dialect(p.dialect).Insert(noticetext.Table).
-				Columns(noticetext.FieldID, noticetext.FieldHash, noticetext.FieldPurpose, noticetext.FieldLanguage, noticetext.FieldVersion, noticetext.FieldBody, noticetext.FieldFirstPublished).
-				Values(guard.NewID(), t.Hash, t.Purpose, t.Language, t.Version, t.Body, p.at))
+			out = append(out, textRow(p.dialect, consent.Text(t), p.at))
 		}
 	}
 	return out, nil

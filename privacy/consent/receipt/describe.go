@@ -7,16 +7,13 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 )
 
-var bases = map[ir.Basis]string{ir.BasisConsent: "CONSENT", ir.BasisContract: "CONTRACT", ir.BasisLegalObligation: "LEGAL_OBLIGATION",
-	ir.BasisVitalInterests: "VITAL_INTERESTS", ir.BasisPublicTask: "PUBLIC_TASK", ir.BasisLegitimateInterests: "LEGITIMATE_INTERESTS"}
-
 // purposeOf says what is processed for a purpose. Of a line from another time it gives the name alone.
 func purposeOf(s *ir.Schema, r Record) Purpose {
 	p := Purpose{Name: r.Purpose.Name}
 	if !r.AsNow {
 		return p
 	}
-	p.Description, p.LawfulBasis, p.Jurisdiction = r.Purpose.Desc, bases[r.Purpose.Basis], "EU"
+	p.Description, p.LawfulBasis, p.Jurisdiction = r.Purpose.Desc, r.Purpose.Basis.String(), "EU"
 	p.Data, p.Retention = data(s, r.Purpose), retention(s, r.Purpose)
 	p.Rights, p.Withdrawal = rights(r.Purpose), withdrawal(r.Purpose)
 	for _, to := range r.Purpose.Recipients {
