@@ -21,7 +21,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -50,8 +49,6 @@ type Client struct {
 	CampaignMember *CampaignMemberClient
 	// ConsentEntry is the client for interacting with the ConsentEntry builders.
 	ConsentEntry *ConsentEntryClient
-	// ConsentExpiry is the client for interacting with the ConsentExpiry builders.
-	ConsentExpiry *ConsentExpiryClient
 	// Contact is the client for interacting with the Contact builders.
 	Contact *ContactClient
 	// Deal is the client for interacting with the Deal builders.
@@ -90,7 +87,6 @@ func (c *Client) init() {
 	c.Campaign = NewCampaignClient(c.config)
 	c.CampaignMember = NewCampaignMemberClient(c.config)
 	c.ConsentEntry = NewConsentEntryClient(c.config)
-	c.ConsentExpiry = NewConsentExpiryClient(c.config)
 	c.Contact = NewContactClient(c.config)
 	c.Deal = NewDealClient(c.config)
 	c.Lead = NewLeadClient(c.config)
@@ -199,7 +195,6 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Campaign:         NewCampaignClient(cfg),
 		CampaignMember:   NewCampaignMemberClient(cfg),
 		ConsentEntry:     NewConsentEntryClient(cfg),
-		ConsentExpiry:    NewConsentExpiryClient(cfg),
 		Contact:          NewContactClient(cfg),
 		Deal:             NewDealClient(cfg),
 		Lead:             NewLeadClient(cfg),
@@ -235,7 +230,6 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Campaign:         NewCampaignClient(cfg),
 		CampaignMember:   NewCampaignMemberClient(cfg),
 		ConsentEntry:     NewConsentEntryClient(cfg),
-		ConsentExpiry:    NewConsentExpiryClient(cfg),
 		Contact:          NewContactClient(cfg),
 		Deal:             NewDealClient(cfg),
 		Lead:             NewLeadClient(cfg),
@@ -276,9 +270,9 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry,
-		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.NoticeText, c.Product,
-		c.PublishedPurpose, c.Task, c.Team, c.Ticket, c.User,
+		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry, c.Contact,
+		c.Deal, c.Lead, c.Note, c.NoticeText, c.Product, c.PublishedPurpose, c.Task,
+		c.Team, c.Ticket, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -288,9 +282,9 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry,
-		c.ConsentExpiry, c.Contact, c.Deal, c.Lead, c.Note, c.NoticeText, c.Product,
-		c.PublishedPurpose, c.Task, c.Team, c.Ticket, c.User,
+		c.Account, c.Activity, c.Campaign, c.CampaignMember, c.ConsentEntry, c.Contact,
+		c.Deal, c.Lead, c.Note, c.NoticeText, c.Product, c.PublishedPurpose, c.Task,
+		c.Team, c.Ticket, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -309,8 +303,6 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.CampaignMember.mutate(ctx, m)
 	case *ConsentEntryMutation:
 		return c.ConsentEntry.mutate(ctx, m)
-	case *ConsentExpiryMutation:
-		return c.ConsentExpiry.mutate(ctx, m)
 	case *ContactMutation:
 		return c.Contact.mutate(ctx, m)
 	case *DealMutation:
@@ -1197,140 +1189,6 @@ func (c *ConsentEntryClient) mutate(ctx context.Context, m *ConsentEntryMutation
 		return (&ConsentEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ConsentEntry mutation op: %q", m.Op())
-	}
-}
-
-// ConsentExpiryClient is a client for the ConsentExpiry schema.
-type ConsentExpiryClient struct {
-	config
-}
-
-// NewConsentExpiryClient returns a client for the ConsentExpiry from the given config.
-func NewConsentExpiryClient(c config) *ConsentExpiryClient {
-	return &ConsentExpiryClient{config: c}
-}
-
-// Use adds a list of mutation hooks to the hooks stack.
-// A call to `Use(f, g, h)` equals to `consentexpiry.Hooks(f(g(h())))`.
-func (c *ConsentExpiryClient) Use(hooks ...Hook) {
-	c.hooks.ConsentExpiry = append(c.hooks.ConsentExpiry, hooks...)
-}
-
-// Intercept adds a list of query interceptors to the interceptors stack.
-// A call to `Intercept(f, g, h)` equals to `consentexpiry.Intercept(f(g(h())))`.
-func (c *ConsentExpiryClient) Intercept(interceptors ...Interceptor) {
-	c.inters.ConsentExpiry = append(c.inters.ConsentExpiry, interceptors...)
-}
-
-// Create returns a builder for creating a ConsentExpiry entity.
-func (c *ConsentExpiryClient) Create() *ConsentExpiryCreate {
-	mutation := newConsentExpiryMutation(c.config, OpCreate)
-	return &ConsentExpiryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// CreateBulk returns a builder for creating a bulk of ConsentExpiry entities.
-func (c *ConsentExpiryClient) CreateBulk(builders ...*ConsentExpiryCreate) *ConsentExpiryCreateBulk {
-	return &ConsentExpiryCreateBulk{config: c.config, builders: builders}
-}
-
-// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
-// a builder and applies setFunc on it.
-func (c *ConsentExpiryClient) MapCreateBulk(slice any, setFunc func(*ConsentExpiryCreate, int)) *ConsentExpiryCreateBulk {
-	rv := reflect.ValueOf(slice)
-	if rv.Kind() != reflect.Slice {
-		return &ConsentExpiryCreateBulk{err: fmt.Errorf("calling to ConsentExpiryClient.MapCreateBulk with wrong type %T, need slice", slice)}
-	}
-	builders := make([]*ConsentExpiryCreate, rv.Len())
-	for i := 0; i < rv.Len(); i++ {
-		builders[i] = c.Create()
-		setFunc(builders[i], i)
-	}
-	return &ConsentExpiryCreateBulk{config: c.config, builders: builders}
-}
-
-// Update returns an update builder for ConsentExpiry.
-func (c *ConsentExpiryClient) Update() *ConsentExpiryUpdate {
-	mutation := newConsentExpiryMutation(c.config, OpUpdate)
-	return &ConsentExpiryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOne returns an update builder for the given entity.
-func (c *ConsentExpiryClient) UpdateOne(_m *ConsentExpiry) *ConsentExpiryUpdateOne {
-	mutation := newConsentExpiryMutation(c.config, OpUpdateOne, withConsentExpiry(_m))
-	return &ConsentExpiryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOneID returns an update builder for the given id.
-func (c *ConsentExpiryClient) UpdateOneID(id uuid.UUID) *ConsentExpiryUpdateOne {
-	mutation := newConsentExpiryMutation(c.config, OpUpdateOne, withConsentExpiryID(id))
-	return &ConsentExpiryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// Delete returns a delete builder for ConsentExpiry.
-func (c *ConsentExpiryClient) Delete() *ConsentExpiryDelete {
-	mutation := newConsentExpiryMutation(c.config, OpDelete)
-	return &ConsentExpiryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// DeleteOne returns a builder for deleting the given entity.
-func (c *ConsentExpiryClient) DeleteOne(_m *ConsentExpiry) *ConsentExpiryDeleteOne {
-	return c.DeleteOneID(_m.ID)
-}
-
-// DeleteOneID returns a builder for deleting the given entity by its id.
-func (c *ConsentExpiryClient) DeleteOneID(id uuid.UUID) *ConsentExpiryDeleteOne {
-	builder := c.Delete().Where(consentexpiry.ID(id))
-	builder.mutation.id = &id
-	builder.mutation.op = OpDeleteOne
-	return &ConsentExpiryDeleteOne{builder}
-}
-
-// Query returns a query builder for ConsentExpiry.
-func (c *ConsentExpiryClient) Query() *ConsentExpiryQuery {
-	return &ConsentExpiryQuery{
-		config: c.config,
-		ctx:    &QueryContext{Type: TypeConsentExpiry},
-		inters: c.Interceptors(),
-	}
-}
-
-// Get returns a ConsentExpiry entity by its id.
-func (c *ConsentExpiryClient) Get(ctx context.Context, id uuid.UUID) (*ConsentExpiry, error) {
-	return c.Query().Where(consentexpiry.ID(id)).Only(ctx)
-}
-
-// GetX is like Get, but panics if an error occurs.
-func (c *ConsentExpiryClient) GetX(ctx context.Context, id uuid.UUID) *ConsentExpiry {
-	obj, err := c.Get(ctx, id)
-	if err != nil {
-		panic(err)
-	}
-	return obj
-}
-
-// Hooks returns the client hooks.
-func (c *ConsentExpiryClient) Hooks() []Hook {
-	hooks := c.hooks.ConsentExpiry
-	return append(hooks[:len(hooks):len(hooks)], consentexpiry.Hooks[:]...)
-}
-
-// Interceptors returns the client interceptors.
-func (c *ConsentExpiryClient) Interceptors() []Interceptor {
-	return c.inters.ConsentExpiry
-}
-
-func (c *ConsentExpiryClient) mutate(ctx context.Context, m *ConsentExpiryMutation) (Value, error) {
-	switch m.Op() {
-	case OpCreate:
-		return (&ConsentExpiryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdate:
-		return (&ConsentExpiryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdateOne:
-		return (&ConsentExpiryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpDelete, OpDeleteOne:
-		return (&ConsentExpiryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
-	default:
-		return nil, fmt.Errorf("ent: unknown ConsentExpiry mutation op: %q", m.Op())
 	}
 }
 
@@ -3195,13 +3053,13 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Account, Activity, Campaign, CampaignMember, ConsentEntry, ConsentExpiry,
-		Contact, Deal, Lead, Note, NoticeText, Product, PublishedPurpose, Task, Team,
-		Ticket, User []ent.Hook
+		Account, Activity, Campaign, CampaignMember, ConsentEntry, Contact, Deal, Lead,
+		Note, NoticeText, Product, PublishedPurpose, Task, Team, Ticket,
+		User []ent.Hook
 	}
 	inters struct {
-		Account, Activity, Campaign, CampaignMember, ConsentEntry, ConsentExpiry,
-		Contact, Deal, Lead, Note, NoticeText, Product, PublishedPurpose, Task, Team,
-		Ticket, User []ent.Interceptor
+		Account, Activity, Campaign, CampaignMember, ConsentEntry, Contact, Deal, Lead,
+		Note, NoticeText, Product, PublishedPurpose, Task, Team, Ticket,
+		User []ent.Interceptor
 	}
 )

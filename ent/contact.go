@@ -26,6 +26,8 @@ type Contact struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ConsentUntil holds the value of the "consent_until" field.
 	ConsentUntil int64 `json:"consent_until,omitempty"`
+	// ConsentEnds holds the value of the "consent_ends" field.
+	ConsentEnds string `json:"consent_ends,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -144,7 +146,7 @@ func (*Contact) scanValues(columns []string) ([]any, error) {
 			values[i] = new(seal.Cell)
 		case contact.FieldPrivacyState, contact.FieldConsentUntil, contact.FieldExternalIDInstance, contact.FieldLastNameIndex, contact.FieldEmailIndex, contact.FieldPhoneIndex, contact.FieldMobileIndex, contact.FieldCityIndex, contact.FieldPostalCodeIndex, contact.FieldLeadScore:
 			values[i] = new(sql.NullInt64)
-		case contact.FieldExternalID, contact.FieldCountry, contact.FieldRegion, contact.FieldPreferredLanguage, contact.FieldLifecycleStage:
+		case contact.FieldConsentEnds, contact.FieldExternalID, contact.FieldCountry, contact.FieldRegion, contact.FieldPreferredLanguage, contact.FieldLifecycleStage:
 			values[i] = new(sql.NullString)
 		case contact.FieldSubscribedAt, contact.FieldLastActivityAt, contact.FieldScoredAt, contact.FieldCreatedAt, contact.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -188,6 +190,12 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
 			} else if value.Valid {
 				_m.ConsentUntil = value.Int64
+			}
+		case contact.FieldConsentEnds:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_ends", values[i])
+			} else if value.Valid {
+				_m.ConsentEnds = value.String
 			}
 		case contact.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -58,6 +58,20 @@ func (_c *ContactCreate) SetNillableConsentUntil(v *int64) *ContactCreate {
 	return _c
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_c *ContactCreate) SetConsentEnds(v string) *ContactCreate {
+	_c.mutation.SetConsentEnds(v)
+	return _c
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableConsentEnds(v *string) *ContactCreate {
+	if v != nil {
+		_c.SetConsentEnds(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *ContactCreate) SetExternalID(v string) *ContactCreate {
 	_c.mutation.SetExternalID(v)
@@ -738,6 +752,10 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ConsentUntil(); ok {
 		_spec.SetField(contact.FieldConsentUntil, field.TypeInt64, value)
 		_node.ConsentUntil = value
+	}
+	if value, ok := _c.mutation.ConsentEnds(); ok {
+		_spec.SetField(contact.FieldConsentEnds, field.TypeString, value)
+		_node.ConsentEnds = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)

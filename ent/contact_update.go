@@ -88,6 +88,26 @@ func (_u *ContactUpdate) AddConsentUntil(v int64) *ContactUpdate {
 	return _u
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *ContactUpdate) SetConsentEnds(v string) *ContactUpdate {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableConsentEnds(v *string) *ContactUpdate {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *ContactUpdate) ClearConsentEnds() *ContactUpdate {
+	_u.mutation.ClearConsentEnds()
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *ContactUpdate) SetExternalID(v string) *ContactUpdate {
 	_u.mutation.SetExternalID(v)
@@ -917,6 +937,12 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(contact.FieldConsentUntil, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(contact.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(contact.FieldConsentEnds, field.TypeString)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)
 	}
@@ -1255,6 +1281,26 @@ func (_u *ContactUpdateOne) SetNillableConsentUntil(v *int64) *ContactUpdateOne 
 // AddConsentUntil adds value to the "consent_until" field.
 func (_u *ContactUpdateOne) AddConsentUntil(v int64) *ContactUpdateOne {
 	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *ContactUpdateOne) SetConsentEnds(v string) *ContactUpdateOne {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableConsentEnds(v *string) *ContactUpdateOne {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *ContactUpdateOne) ClearConsentEnds() *ContactUpdateOne {
+	_u.mutation.ClearConsentEnds()
 	return _u
 }
 
@@ -2116,6 +2162,12 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	}
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(contact.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(contact.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(contact.FieldConsentEnds, field.TypeString)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(contact.FieldExternalID, field.TypeString, value)

@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -94,7 +93,6 @@ func checkColumn(t, c string) error {
 			campaign.Table:         campaign.ValidColumn,
 			campaignmember.Table:   campaignmember.ValidColumn,
 			consententry.Table:     consententry.ValidColumn,
-			consentexpiry.Table:    consentexpiry.ValidColumn,
 			contact.Table:          contact.ValidColumn,
 			deal.Table:             deal.ValidColumn,
 			lead.Table:             lead.ValidColumn,

@@ -27,6 +27,8 @@ type Lead struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ConsentUntil holds the value of the "consent_until" field.
 	ConsentUntil int64 `json:"consent_until,omitempty"`
+	// ConsentEnds holds the value of the "consent_ends" field.
+	ConsentEnds string `json:"consent_ends,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -134,7 +136,7 @@ func (*Lead) scanValues(columns []string) ([]any, error) {
 			values[i] = new(seal.Cell)
 		case lead.FieldPrivacyState, lead.FieldConsentUntil, lead.FieldExternalIDInstance, lead.FieldLastNameIndex, lead.FieldEmailIndex, lead.FieldPhoneIndex:
 			values[i] = new(sql.NullInt64)
-		case lead.FieldExternalID, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource:
+		case lead.FieldConsentEnds, lead.FieldExternalID, lead.FieldCountry, lead.FieldRegion, lead.FieldStatus, lead.FieldSource:
 			values[i] = new(sql.NullString)
 		case lead.FieldLastActivityAt, lead.FieldCreatedAt, lead.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -178,6 +180,12 @@ func (_m *Lead) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
 			} else if value.Valid {
 				_m.ConsentUntil = value.Int64
+			}
+		case lead.FieldConsentEnds:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_ends", values[i])
+			} else if value.Valid {
+				_m.ConsentEnds = value.String
 			}
 		case lead.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -59,6 +59,20 @@ func (_c *LeadCreate) SetNillableConsentUntil(v *int64) *LeadCreate {
 	return _c
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_c *LeadCreate) SetConsentEnds(v string) *LeadCreate {
+	_c.mutation.SetConsentEnds(v)
+	return _c
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_c *LeadCreate) SetNillableConsentEnds(v *string) *LeadCreate {
+	if v != nil {
+		_c.SetConsentEnds(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *LeadCreate) SetExternalID(v string) *LeadCreate {
 	_c.mutation.SetExternalID(v)
@@ -595,6 +609,10 @@ func (_c *LeadCreate) createSpec() (*Lead, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ConsentUntil(); ok {
 		_spec.SetField(lead.FieldConsentUntil, field.TypeInt64, value)
 		_node.ConsentUntil = value
+	}
+	if value, ok := _c.mutation.ConsentEnds(); ok {
+		_spec.SetField(lead.FieldConsentEnds, field.TypeString, value)
+		_node.ConsentEnds = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)

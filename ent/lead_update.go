@@ -89,6 +89,26 @@ func (_u *LeadUpdate) AddConsentUntil(v int64) *LeadUpdate {
 	return _u
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *LeadUpdate) SetConsentEnds(v string) *LeadUpdate {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *LeadUpdate) SetNillableConsentEnds(v *string) *LeadUpdate {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *LeadUpdate) ClearConsentEnds() *LeadUpdate {
+	_u.mutation.ClearConsentEnds()
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *LeadUpdate) SetExternalID(v string) *LeadUpdate {
 	_u.mutation.SetExternalID(v)
@@ -680,6 +700,12 @@ func (_u *LeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(lead.FieldConsentUntil, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(lead.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(lead.FieldConsentEnds, field.TypeString)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)
 	}
@@ -957,6 +983,26 @@ func (_u *LeadUpdateOne) SetNillableConsentUntil(v *int64) *LeadUpdateOne {
 // AddConsentUntil adds value to the "consent_until" field.
 func (_u *LeadUpdateOne) AddConsentUntil(v int64) *LeadUpdateOne {
 	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *LeadUpdateOne) SetConsentEnds(v string) *LeadUpdateOne {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *LeadUpdateOne) SetNillableConsentEnds(v *string) *LeadUpdateOne {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *LeadUpdateOne) ClearConsentEnds() *LeadUpdateOne {
+	_u.mutation.ClearConsentEnds()
 	return _u
 }
 
@@ -1580,6 +1626,12 @@ func (_u *LeadUpdateOne) sqlSave(ctx context.Context) (_node *Lead, err error) {
 	}
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(lead.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(lead.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(lead.FieldConsentEnds, field.TypeString)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(lead.FieldExternalID, field.TypeString, value)

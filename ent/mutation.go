@@ -16,7 +16,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -47,7 +46,6 @@ const (
 	TypeCampaign         = "Campaign"
 	TypeCampaignMember   = "CampaignMember"
 	TypeConsentEntry     = "ConsentEntry"
-	TypeConsentExpiry    = "ConsentExpiry"
 	TypeContact          = "Contact"
 	TypeDeal             = "Deal"
 	TypeLead             = "Lead"
@@ -6705,515 +6703,6 @@ func (m *ConsentEntryMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ConsentEntry edge %s", name)
 }
 
-// ConsentExpiryMutation represents an operation that mutates the ConsentExpiry nodes in the graph.
-type ConsentExpiryMutation struct {
-	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	subject_id    *uuid.UUID
-	mask          *int64
-	addmask       *int64
-	until         *int64
-	adduntil      *int64
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*ConsentExpiry, error)
-	predicates    []predicate.ConsentExpiry
-}
-
-var _ ent.Mutation = (*ConsentExpiryMutation)(nil)
-
-// consentexpiryOption allows management of the mutation configuration using functional options.
-type consentexpiryOption func(*ConsentExpiryMutation)
-
-// newConsentExpiryMutation creates new mutation for the ConsentExpiry entity.
-func newConsentExpiryMutation(c config, op Op, opts ...consentexpiryOption) *ConsentExpiryMutation {
-	m := &ConsentExpiryMutation{
-		config:        c,
-		op:            op,
-		typ:           TypeConsentExpiry,
-		clearedFields: make(map[string]struct{}),
-	}
-	for _, opt := range opts {
-		opt(m)
-	}
-	return m
-}
-
-// withConsentExpiryID sets the ID field of the mutation.
-func withConsentExpiryID(id uuid.UUID) consentexpiryOption {
-	return func(m *ConsentExpiryMutation) {
-		var (
-			err   error
-			once  sync.Once
-			value *ConsentExpiry
-		)
-		m.oldValue = func(ctx context.Context) (*ConsentExpiry, error) {
-			once.Do(func() {
-				if m.done {
-					err = errors.New("querying old values post mutation is not allowed")
-				} else {
-					value, err = m.Client().ConsentExpiry.Get(ctx, id)
-				}
-			})
-			return value, err
-		}
-		m.id = &id
-	}
-}
-
-// withConsentExpiry sets the old ConsentExpiry of the mutation.
-func withConsentExpiry(node *ConsentExpiry) consentexpiryOption {
-	return func(m *ConsentExpiryMutation) {
-		m.oldValue = func(context.Context) (*ConsentExpiry, error) {
-			return node, nil
-		}
-		m.id = &node.ID
-	}
-}
-
-// Client returns a new `ent.Client` from the mutation. If the mutation was
-// executed in a transaction (ent.Tx), a transactional client is returned.
-func (m ConsentExpiryMutation) Client() *Client {
-	client := &Client{config: m.config}
-	client.init()
-	return client
-}
-
-// Tx returns an `ent.Tx` for mutations that were executed in transactions;
-// it returns an error otherwise.
-func (m ConsentExpiryMutation) Tx() (*Tx, error) {
-	if _, ok := m.driver.(*txDriver); !ok {
-		return nil, errors.New("ent: mutation is not running in a transaction")
-	}
-	tx := &Tx{config: m.config}
-	tx.init()
-	return tx, nil
-}
-
-// SetID sets the value of the id field. Note that this
-// operation is only accepted on creation of ConsentExpiry entities.
-func (m *ConsentExpiryMutation) SetID(id uuid.UUID) {
-	m.id = &id
-}
-
-// ID returns the ID value in the mutation. Note that the ID is only available
-// if it was provided to the builder or after it was returned from the database.
-func (m *ConsentExpiryMutation) ID() (id uuid.UUID, exists bool) {
-	if m.id == nil {
-		return
-	}
-	return *m.id, true
-}
-
-// IDs queries the database and returns the entity ids that match the mutation's predicate.
-// That means, if the mutation is applied within a transaction with an isolation level such
-// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
-// or updated by the mutation.
-func (m *ConsentExpiryMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
-	switch {
-	case m.op.Is(OpUpdateOne | OpDeleteOne):
-		id, exists := m.ID()
-		if exists {
-			return []uuid.UUID{id}, nil
-		}
-		fallthrough
-	case m.op.Is(OpUpdate | OpDelete):
-		return m.Client().ConsentExpiry.Query().Where(m.predicates...).IDs(ctx)
-	default:
-		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
-	}
-}
-
-// SetSubjectID sets the "subject_id" field.
-func (m *ConsentExpiryMutation) SetSubjectID(u uuid.UUID) {
-	m.subject_id = &u
-}
-
-// SubjectID returns the value of the "subject_id" field in the mutation.
-func (m *ConsentExpiryMutation) SubjectID() (r uuid.UUID, exists bool) {
-	v := m.subject_id
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldSubjectID returns the old "subject_id" field's value of the ConsentExpiry entity.
-// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentExpiryMutation) OldSubjectID(ctx context.Context) (v uuid.UUID, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldSubjectID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldSubjectID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldSubjectID: %w", err)
-	}
-	return oldValue.SubjectID, nil
-}
-
-// ResetSubjectID resets all changes to the "subject_id" field.
-func (m *ConsentExpiryMutation) ResetSubjectID() {
-	m.subject_id = nil
-}
-
-// SetMask sets the "mask" field.
-func (m *ConsentExpiryMutation) SetMask(i int64) {
-	m.mask = &i
-	m.addmask = nil
-}
-
-// Mask returns the value of the "mask" field in the mutation.
-func (m *ConsentExpiryMutation) Mask() (r int64, exists bool) {
-	v := m.mask
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldMask returns the old "mask" field's value of the ConsentExpiry entity.
-// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentExpiryMutation) OldMask(ctx context.Context) (v int64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldMask is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldMask requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldMask: %w", err)
-	}
-	return oldValue.Mask, nil
-}
-
-// AddMask adds i to the "mask" field.
-func (m *ConsentExpiryMutation) AddMask(i int64) {
-	if m.addmask != nil {
-		*m.addmask += i
-	} else {
-		m.addmask = &i
-	}
-}
-
-// AddedMask returns the value that was added to the "mask" field in this mutation.
-func (m *ConsentExpiryMutation) AddedMask() (r int64, exists bool) {
-	v := m.addmask
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetMask resets all changes to the "mask" field.
-func (m *ConsentExpiryMutation) ResetMask() {
-	m.mask = nil
-	m.addmask = nil
-}
-
-// SetUntil sets the "until" field.
-func (m *ConsentExpiryMutation) SetUntil(i int64) {
-	m.until = &i
-	m.adduntil = nil
-}
-
-// Until returns the value of the "until" field in the mutation.
-func (m *ConsentExpiryMutation) Until() (r int64, exists bool) {
-	v := m.until
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldUntil returns the old "until" field's value of the ConsentExpiry entity.
-// If the ConsentExpiry object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ConsentExpiryMutation) OldUntil(ctx context.Context) (v int64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldUntil is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldUntil requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldUntil: %w", err)
-	}
-	return oldValue.Until, nil
-}
-
-// AddUntil adds i to the "until" field.
-func (m *ConsentExpiryMutation) AddUntil(i int64) {
-	if m.adduntil != nil {
-		*m.adduntil += i
-	} else {
-		m.adduntil = &i
-	}
-}
-
-// AddedUntil returns the value that was added to the "until" field in this mutation.
-func (m *ConsentExpiryMutation) AddedUntil() (r int64, exists bool) {
-	v := m.adduntil
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetUntil resets all changes to the "until" field.
-func (m *ConsentExpiryMutation) ResetUntil() {
-	m.until = nil
-	m.adduntil = nil
-}
-
-// Where appends a list predicates to the ConsentExpiryMutation builder.
-func (m *ConsentExpiryMutation) Where(ps ...predicate.ConsentExpiry) {
-	m.predicates = append(m.predicates, ps...)
-}
-
-// WhereP appends storage-level predicates to the ConsentExpiryMutation builder. Using this method,
-// users can use type-assertion to append predicates that do not depend on any generated package.
-func (m *ConsentExpiryMutation) WhereP(ps ...func(*sql.Selector)) {
-	p := make([]predicate.ConsentExpiry, len(ps))
-	for i := range ps {
-		p[i] = ps[i]
-	}
-	m.Where(p...)
-}
-
-// Op returns the operation name.
-func (m *ConsentExpiryMutation) Op() Op {
-	return m.op
-}
-
-// SetOp allows setting the mutation operation.
-func (m *ConsentExpiryMutation) SetOp(op Op) {
-	m.op = op
-}
-
-// Type returns the node type of this mutation (ConsentExpiry).
-func (m *ConsentExpiryMutation) Type() string {
-	return m.typ
-}
-
-// Fields returns all fields that were changed during this mutation. Note that in
-// order to get all numeric fields that were incremented/decremented, call
-// AddedFields().
-func (m *ConsentExpiryMutation) Fields() []string {
-	fields := make([]string, 0, 3)
-	if m.subject_id != nil {
-		fields = append(fields, consentexpiry.FieldSubjectID)
-	}
-	if m.mask != nil {
-		fields = append(fields, consentexpiry.FieldMask)
-	}
-	if m.until != nil {
-		fields = append(fields, consentexpiry.FieldUntil)
-	}
-	return fields
-}
-
-// Field returns the value of a field with the given name. The second boolean
-// return value indicates that this field was not set, or was not defined in the
-// schema.
-func (m *ConsentExpiryMutation) Field(name string) (ent.Value, bool) {
-	switch name {
-	case consentexpiry.FieldSubjectID:
-		return m.SubjectID()
-	case consentexpiry.FieldMask:
-		return m.Mask()
-	case consentexpiry.FieldUntil:
-		return m.Until()
-	}
-	return nil, false
-}
-
-// OldField returns the old value of the field from the database. An error is
-// returned if the mutation operation is not UpdateOne, or the query to the
-// database failed.
-func (m *ConsentExpiryMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
-	switch name {
-	case consentexpiry.FieldSubjectID:
-		return m.OldSubjectID(ctx)
-	case consentexpiry.FieldMask:
-		return m.OldMask(ctx)
-	case consentexpiry.FieldUntil:
-		return m.OldUntil(ctx)
-	}
-	return nil, fmt.Errorf("unknown ConsentExpiry field %s", name)
-}
-
-// SetField sets the value of a field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *ConsentExpiryMutation) SetField(name string, value ent.Value) error {
-	switch name {
-	case consentexpiry.FieldSubjectID:
-		v, ok := value.(uuid.UUID)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetSubjectID(v)
-		return nil
-	case consentexpiry.FieldMask:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetMask(v)
-		return nil
-	case consentexpiry.FieldUntil:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetUntil(v)
-		return nil
-	}
-	return fmt.Errorf("unknown ConsentExpiry field %s", name)
-}
-
-// AddedFields returns all numeric fields that were incremented/decremented during
-// this mutation.
-func (m *ConsentExpiryMutation) AddedFields() []string {
-	var fields []string
-	if m.addmask != nil {
-		fields = append(fields, consentexpiry.FieldMask)
-	}
-	if m.adduntil != nil {
-		fields = append(fields, consentexpiry.FieldUntil)
-	}
-	return fields
-}
-
-// AddedField returns the numeric value that was incremented/decremented on a field
-// with the given name. The second boolean return value indicates that this field
-// was not set, or was not defined in the schema.
-func (m *ConsentExpiryMutation) AddedField(name string) (ent.Value, bool) {
-	switch name {
-	case consentexpiry.FieldMask:
-		return m.AddedMask()
-	case consentexpiry.FieldUntil:
-		return m.AddedUntil()
-	}
-	return nil, false
-}
-
-// AddField adds the value to the field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *ConsentExpiryMutation) AddField(name string, value ent.Value) error {
-	switch name {
-	case consentexpiry.FieldMask:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddMask(v)
-		return nil
-	case consentexpiry.FieldUntil:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddUntil(v)
-		return nil
-	}
-	return fmt.Errorf("unknown ConsentExpiry numeric field %s", name)
-}
-
-// ClearedFields returns all nullable fields that were cleared during this
-// mutation.
-func (m *ConsentExpiryMutation) ClearedFields() []string {
-	return nil
-}
-
-// FieldCleared returns a boolean indicating if a field with the given name was
-// cleared in this mutation.
-func (m *ConsentExpiryMutation) FieldCleared(name string) bool {
-	_, ok := m.clearedFields[name]
-	return ok
-}
-
-// ClearField clears the value of the field with the given name. It returns an
-// error if the field is not defined in the schema.
-func (m *ConsentExpiryMutation) ClearField(name string) error {
-	return fmt.Errorf("unknown ConsentExpiry nullable field %s", name)
-}
-
-// ResetField resets all changes in the mutation for the field with the given name.
-// It returns an error if the field is not defined in the schema.
-func (m *ConsentExpiryMutation) ResetField(name string) error {
-	switch name {
-	case consentexpiry.FieldSubjectID:
-		m.ResetSubjectID()
-		return nil
-	case consentexpiry.FieldMask:
-		m.ResetMask()
-		return nil
-	case consentexpiry.FieldUntil:
-		m.ResetUntil()
-		return nil
-	}
-	return fmt.Errorf("unknown ConsentExpiry field %s", name)
-}
-
-// AddedEdges returns all edge names that were set/added in this mutation.
-func (m *ConsentExpiryMutation) AddedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// AddedIDs returns all IDs (to other nodes) that were added for the given edge
-// name in this mutation.
-func (m *ConsentExpiryMutation) AddedIDs(name string) []ent.Value {
-	return nil
-}
-
-// RemovedEdges returns all edge names that were removed in this mutation.
-func (m *ConsentExpiryMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
-// the given name in this mutation.
-func (m *ConsentExpiryMutation) RemovedIDs(name string) []ent.Value {
-	return nil
-}
-
-// ClearedEdges returns all edge names that were cleared in this mutation.
-func (m *ConsentExpiryMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 0)
-	return edges
-}
-
-// EdgeCleared returns a boolean which indicates if the edge with the given name
-// was cleared in this mutation.
-func (m *ConsentExpiryMutation) EdgeCleared(name string) bool {
-	return false
-}
-
-// ClearEdge clears the value of the edge with the given name. It returns an error
-// if that edge is not defined in the schema.
-func (m *ConsentExpiryMutation) ClearEdge(name string) error {
-	return fmt.Errorf("unknown ConsentExpiry unique edge %s", name)
-}
-
-// ResetEdge resets all changes to the edge with the given name in this mutation.
-// It returns an error if the edge is not defined in the schema.
-func (m *ConsentExpiryMutation) ResetEdge(name string) error {
-	return fmt.Errorf("unknown ConsentExpiry edge %s", name)
-}
-
 // ContactMutation represents an operation that mutates the Contact nodes in the graph.
 type ContactMutation struct {
 	config
@@ -7225,6 +6714,7 @@ type ContactMutation struct {
 	addprivacy_state           *int64
 	consent_until              *int64
 	addconsent_until           *int64
+	consent_ends               *string
 	external_id                *string
 	external_id_instance       *int64
 	addexternal_id_instance    *int64
@@ -7525,6 +7015,55 @@ func (m *ContactMutation) AddedConsentUntil() (r int64, exists bool) {
 func (m *ContactMutation) ResetConsentUntil() {
 	m.consent_until = nil
 	m.addconsent_until = nil
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (m *ContactMutation) SetConsentEnds(s string) {
+	m.consent_ends = &s
+}
+
+// ConsentEnds returns the value of the "consent_ends" field in the mutation.
+func (m *ContactMutation) ConsentEnds() (r string, exists bool) {
+	v := m.consent_ends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentEnds returns the old "consent_ends" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldConsentEnds(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentEnds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentEnds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentEnds: %w", err)
+	}
+	return oldValue.ConsentEnds, nil
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (m *ContactMutation) ClearConsentEnds() {
+	m.consent_ends = nil
+	m.clearedFields[contact.FieldConsentEnds] = struct{}{}
+}
+
+// ConsentEndsCleared returns if the "consent_ends" field was cleared in this mutation.
+func (m *ContactMutation) ConsentEndsCleared() bool {
+	_, ok := m.clearedFields[contact.FieldConsentEnds]
+	return ok
+}
+
+// ResetConsentEnds resets all changes to the "consent_ends" field.
+func (m *ContactMutation) ResetConsentEnds() {
+	m.consent_ends = nil
+	delete(m.clearedFields, contact.FieldConsentEnds)
 }
 
 // SetExternalID sets the "external_id" field.
@@ -9448,7 +8987,7 @@ func (m *ContactMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactMutation) Fields() []string {
-	fields := make([]string, 0, 37)
+	fields := make([]string, 0, 38)
 	if m.subject_id != nil {
 		fields = append(fields, contact.FieldSubjectID)
 	}
@@ -9457,6 +8996,9 @@ func (m *ContactMutation) Fields() []string {
 	}
 	if m.consent_until != nil {
 		fields = append(fields, contact.FieldConsentUntil)
+	}
+	if m.consent_ends != nil {
+		fields = append(fields, contact.FieldConsentEnds)
 	}
 	if m.external_id != nil {
 		fields = append(fields, contact.FieldExternalID)
@@ -9574,6 +9116,8 @@ func (m *ContactMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case contact.FieldConsentUntil:
 		return m.ConsentUntil()
+	case contact.FieldConsentEnds:
+		return m.ConsentEnds()
 	case contact.FieldExternalID:
 		return m.ExternalID()
 	case contact.FieldExternalIDInstance:
@@ -9657,6 +9201,8 @@ func (m *ContactMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldPrivacyState(ctx)
 	case contact.FieldConsentUntil:
 		return m.OldConsentUntil(ctx)
+	case contact.FieldConsentEnds:
+		return m.OldConsentEnds(ctx)
 	case contact.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case contact.FieldExternalIDInstance:
@@ -9754,6 +9300,13 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetConsentUntil(v)
+		return nil
+	case contact.FieldConsentEnds:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentEnds(v)
 		return nil
 	case contact.FieldExternalID:
 		v, ok := value.(string)
@@ -10146,6 +9699,9 @@ func (m *ContactMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *ContactMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(contact.FieldConsentEnds) {
+		fields = append(fields, contact.FieldConsentEnds)
+	}
 	if m.FieldCleared(contact.FieldExternalID) {
 		fields = append(fields, contact.FieldExternalID)
 	}
@@ -10256,6 +9812,9 @@ func (m *ContactMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *ContactMutation) ClearField(name string) error {
 	switch name {
+	case contact.FieldConsentEnds:
+		m.ClearConsentEnds()
+		return nil
 	case contact.FieldExternalID:
 		m.ClearExternalID()
 		return nil
@@ -10368,6 +9927,9 @@ func (m *ContactMutation) ResetField(name string) error {
 		return nil
 	case contact.FieldConsentUntil:
 		m.ResetConsentUntil()
+		return nil
+	case contact.FieldConsentEnds:
+		m.ResetConsentEnds()
 		return nil
 	case contact.FieldExternalID:
 		m.ResetExternalID()
@@ -12391,6 +11953,7 @@ type LeadMutation struct {
 	addprivacy_state         *int64
 	consent_until            *int64
 	addconsent_until         *int64
+	consent_ends             *string
 	external_id              *string
 	external_id_instance     *int64
 	addexternal_id_instance  *int64
@@ -12676,6 +12239,55 @@ func (m *LeadMutation) AddedConsentUntil() (r int64, exists bool) {
 func (m *LeadMutation) ResetConsentUntil() {
 	m.consent_until = nil
 	m.addconsent_until = nil
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (m *LeadMutation) SetConsentEnds(s string) {
+	m.consent_ends = &s
+}
+
+// ConsentEnds returns the value of the "consent_ends" field in the mutation.
+func (m *LeadMutation) ConsentEnds() (r string, exists bool) {
+	v := m.consent_ends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentEnds returns the old "consent_ends" field's value of the Lead entity.
+// If the Lead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeadMutation) OldConsentEnds(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentEnds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentEnds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentEnds: %w", err)
+	}
+	return oldValue.ConsentEnds, nil
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (m *LeadMutation) ClearConsentEnds() {
+	m.consent_ends = nil
+	m.clearedFields[lead.FieldConsentEnds] = struct{}{}
+}
+
+// ConsentEndsCleared returns if the "consent_ends" field was cleared in this mutation.
+func (m *LeadMutation) ConsentEndsCleared() bool {
+	_, ok := m.clearedFields[lead.FieldConsentEnds]
+	return ok
+}
+
+// ResetConsentEnds resets all changes to the "consent_ends" field.
+func (m *LeadMutation) ResetConsentEnds() {
+	m.consent_ends = nil
+	delete(m.clearedFields, lead.FieldConsentEnds)
 }
 
 // SetExternalID sets the "external_id" field.
@@ -13967,7 +13579,7 @@ func (m *LeadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *LeadMutation) Fields() []string {
-	fields := make([]string, 0, 25)
+	fields := make([]string, 0, 26)
 	if m.subject_id != nil {
 		fields = append(fields, lead.FieldSubjectID)
 	}
@@ -13976,6 +13588,9 @@ func (m *LeadMutation) Fields() []string {
 	}
 	if m.consent_until != nil {
 		fields = append(fields, lead.FieldConsentUntil)
+	}
+	if m.consent_ends != nil {
+		fields = append(fields, lead.FieldConsentEnds)
 	}
 	if m.external_id != nil {
 		fields = append(fields, lead.FieldExternalID)
@@ -14057,6 +13672,8 @@ func (m *LeadMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case lead.FieldConsentUntil:
 		return m.ConsentUntil()
+	case lead.FieldConsentEnds:
+		return m.ConsentEnds()
 	case lead.FieldExternalID:
 		return m.ExternalID()
 	case lead.FieldExternalIDInstance:
@@ -14116,6 +13733,8 @@ func (m *LeadMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPrivacyState(ctx)
 	case lead.FieldConsentUntil:
 		return m.OldConsentUntil(ctx)
+	case lead.FieldConsentEnds:
+		return m.OldConsentEnds(ctx)
 	case lead.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case lead.FieldExternalIDInstance:
@@ -14189,6 +13808,13 @@ func (m *LeadMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetConsentUntil(v)
+		return nil
+	case lead.FieldConsentEnds:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentEnds(v)
 		return nil
 	case lead.FieldExternalID:
 		v, ok := value.(string)
@@ -14449,6 +14075,9 @@ func (m *LeadMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *LeadMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(lead.FieldConsentEnds) {
+		fields = append(fields, lead.FieldConsentEnds)
+	}
 	if m.FieldCleared(lead.FieldExternalID) {
 		fields = append(fields, lead.FieldExternalID)
 	}
@@ -14523,6 +14152,9 @@ func (m *LeadMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *LeadMutation) ClearField(name string) error {
 	switch name {
+	case lead.FieldConsentEnds:
+		m.ClearConsentEnds()
+		return nil
 	case lead.FieldExternalID:
 		m.ClearExternalID()
 		return nil
@@ -14599,6 +14231,9 @@ func (m *LeadMutation) ResetField(name string) error {
 		return nil
 	case lead.FieldConsentUntil:
 		m.ResetConsentUntil()
+		return nil
+	case lead.FieldConsentEnds:
+		m.ResetConsentEnds()
 		return nil
 	case lead.FieldExternalID:
 		m.ResetExternalID()
@@ -21825,6 +21460,7 @@ type UserMutation struct {
 	addprivacy_state        *int64
 	consent_until           *int64
 	addconsent_until        *int64
+	consent_ends            *string
 	external_id             *string
 	external_id_instance    *int64
 	addexternal_id_instance *int64
@@ -22105,6 +21741,55 @@ func (m *UserMutation) AddedConsentUntil() (r int64, exists bool) {
 func (m *UserMutation) ResetConsentUntil() {
 	m.consent_until = nil
 	m.addconsent_until = nil
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (m *UserMutation) SetConsentEnds(s string) {
+	m.consent_ends = &s
+}
+
+// ConsentEnds returns the value of the "consent_ends" field in the mutation.
+func (m *UserMutation) ConsentEnds() (r string, exists bool) {
+	v := m.consent_ends
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentEnds returns the old "consent_ends" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldConsentEnds(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentEnds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentEnds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentEnds: %w", err)
+	}
+	return oldValue.ConsentEnds, nil
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (m *UserMutation) ClearConsentEnds() {
+	m.consent_ends = nil
+	m.clearedFields[user.FieldConsentEnds] = struct{}{}
+}
+
+// ConsentEndsCleared returns if the "consent_ends" field was cleared in this mutation.
+func (m *UserMutation) ConsentEndsCleared() bool {
+	_, ok := m.clearedFields[user.FieldConsentEnds]
+	return ok
+}
+
+// ResetConsentEnds resets all changes to the "consent_ends" field.
+func (m *UserMutation) ResetConsentEnds() {
+	m.consent_ends = nil
+	delete(m.clearedFields, user.FieldConsentEnds)
 }
 
 // SetExternalID sets the "external_id" field.
@@ -23082,7 +22767,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.subject_id != nil {
 		fields = append(fields, user.FieldSubjectID)
 	}
@@ -23091,6 +22776,9 @@ func (m *UserMutation) Fields() []string {
 	}
 	if m.consent_until != nil {
 		fields = append(fields, user.FieldConsentUntil)
+	}
+	if m.consent_ends != nil {
+		fields = append(fields, user.FieldConsentEnds)
 	}
 	if m.external_id != nil {
 		fields = append(fields, user.FieldExternalID)
@@ -23154,6 +22842,8 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.PrivacyState()
 	case user.FieldConsentUntil:
 		return m.ConsentUntil()
+	case user.FieldConsentEnds:
+		return m.ConsentEnds()
 	case user.FieldExternalID:
 		return m.ExternalID()
 	case user.FieldExternalIDInstance:
@@ -23201,6 +22891,8 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPrivacyState(ctx)
 	case user.FieldConsentUntil:
 		return m.OldConsentUntil(ctx)
+	case user.FieldConsentEnds:
+		return m.OldConsentEnds(ctx)
 	case user.FieldExternalID:
 		return m.OldExternalID(ctx)
 	case user.FieldExternalIDInstance:
@@ -23262,6 +22954,13 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetConsentUntil(v)
+		return nil
+	case user.FieldConsentEnds:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentEnds(v)
 		return nil
 	case user.FieldExternalID:
 		v, ok := value.(string)
@@ -23468,6 +23167,9 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *UserMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(user.FieldConsentEnds) {
+		fields = append(fields, user.FieldConsentEnds)
+	}
 	if m.FieldCleared(user.FieldExternalID) {
 		fields = append(fields, user.FieldExternalID)
 	}
@@ -23521,6 +23223,9 @@ func (m *UserMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *UserMutation) ClearField(name string) error {
 	switch name {
+	case user.FieldConsentEnds:
+		m.ClearConsentEnds()
+		return nil
 	case user.FieldExternalID:
 		m.ClearExternalID()
 		return nil
@@ -23576,6 +23281,9 @@ func (m *UserMutation) ResetField(name string) error {
 		return nil
 	case user.FieldConsentUntil:
 		m.ResetConsentUntil()
+		return nil
+	case user.FieldConsentEnds:
+		m.ResetConsentEnds()
 		return nil
 	case user.FieldExternalID:
 		m.ResetExternalID()

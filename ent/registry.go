@@ -15,7 +15,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -34,7 +33,7 @@ import (
 const maxBatchValues = 30_000
 
 // Types are the names of all stored types.
-var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeConsentExpiry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeNoticeText, TypeProduct, TypePublishedPurpose, TypeTask, TypeTeam, TypeTicket, TypeUser}
+var Types = []string{TypeAccount, TypeActivity, TypeCampaign, TypeCampaignMember, TypeConsentEntry, TypeContact, TypeDeal, TypeLead, TypeNote, TypeNoticeText, TypeProduct, TypePublishedPurpose, TypeTask, TypeTeam, TypeTicket, TypeUser}
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *AccountQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
@@ -82,17 +81,6 @@ func (q *CampaignMemberQuery) PlanSQL(ctx context.Context, mod func(*sql.Selecto
 
 // PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
 func (q *ConsentEntryQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
-	if err := q.prepareQuery(ctx); err != nil {
-		return "", nil, err
-	}
-	s := q.sqlQuery(ctx)
-	mod(s)
-	query, args := s.Query()
-	return query, args, s.Err()
-}
-
-// PlanSQL returns the query's SQL with the policy applied and mod's columns, joins and predicates.
-func (q *ConsentExpiryQuery) PlanSQL(ctx context.Context, mod func(*sql.Selector)) (string, []any, error) {
 	if err := q.prepareQuery(ctx); err != nil {
 		return "", nil, err
 	}
@@ -236,8 +224,6 @@ func (c *Client) PlanSQL(ctx context.Context, typ string, mod func(*sql.Selector
 		return c.CampaignMember.Query().PlanSQL(ctx, mod)
 	case TypeConsentEntry:
 		return c.ConsentEntry.Query().PlanSQL(ctx, mod)
-	case TypeConsentExpiry:
-		return c.ConsentExpiry.Query().PlanSQL(ctx, mod)
 	case TypeContact:
 		return c.Contact.Query().PlanSQL(ctx, mod)
 	case TypeDeal:
@@ -282,9 +268,6 @@ func (c *Client) NewCreate(typ string, id uuid.UUID) (Mutation, func(context.Con
 		return b.Mutation(), b.Exec, nil
 	case TypeConsentEntry:
 		b := c.ConsentEntry.Create().SetID(id)
-		return b.Mutation(), b.Exec, nil
-	case TypeConsentExpiry:
-		b := c.ConsentExpiry.Create().SetID(id)
 		return b.Mutation(), b.Exec, nil
 	case TypeContact:
 		b := c.Contact.Create().SetID(id)
@@ -342,9 +325,6 @@ func (c *Client) NewUpdate(typ string, id uuid.UUID) (Mutation, func(context.Con
 	case TypeConsentEntry:
 		b := c.ConsentEntry.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
-	case TypeConsentExpiry:
-		b := c.ConsentExpiry.UpdateOneID(id)
-		return b.Mutation(), b.Exec, nil
 	case TypeContact:
 		b := c.Contact.UpdateOneID(id)
 		return b.Mutation(), b.Exec, nil
@@ -396,8 +376,6 @@ func (c *Client) DeleteByID(ctx context.Context, typ string, id uuid.UUID) error
 		return c.CampaignMember.DeleteOneID(id).Exec(ctx)
 	case TypeConsentEntry:
 		return c.ConsentEntry.DeleteOneID(id).Exec(ctx)
-	case TypeConsentExpiry:
-		return c.ConsentExpiry.DeleteOneID(id).Exec(ctx)
 	case TypeContact:
 		return c.Contact.DeleteOneID(id).Exec(ctx)
 	case TypeDeal:
@@ -488,18 +466,6 @@ func (c *Client) CreateBulk(ctx context.Context, typ string, n int, fill func(i 
 				builders = append(builders, b)
 			}
 			return c.ConsentEntry.CreateBulk(builders...).Exec(ctx)
-		})
-	case TypeConsentExpiry:
-		return inBatches(n, len(consentexpiry.Columns), func(from, to int) error {
-			builders := make([]*ConsentExpiryCreate, 0, to-from)
-			for i := from; i < to; i++ {
-				b := c.ConsentExpiry.Create()
-				if err := fill(i, b.Mutation()); err != nil {
-					return err
-				}
-				builders = append(builders, b)
-			}
-			return c.ConsentExpiry.CreateBulk(builders...).Exec(ctx)
 		})
 	case TypeContact:
 		return inBatches(n, len(contact.Columns), func(from, to int) error {
@@ -738,16 +704,6 @@ func Assign(m Mutation, field string, value any) error {
 			if s, ok := value.(string); ok {
 				value = consententry.Method(s)
 			}
-		}
-	case *ConsentExpiryMutation:
-		switch field {
-		case consentexpiry.FieldID:
-			id, ok := value.(uuid.UUID)
-			if !ok {
-				return badValue(m, field, value)
-			}
-			m.SetID(id)
-			return nil
 		}
 	case *ContactMutation:
 		switch field {

@@ -22,8 +22,6 @@ type Tx struct {
 	CampaignMember *CampaignMemberClient
 	// ConsentEntry is the client for interacting with the ConsentEntry builders.
 	ConsentEntry *ConsentEntryClient
-	// ConsentExpiry is the client for interacting with the ConsentExpiry builders.
-	ConsentExpiry *ConsentExpiryClient
 	// Contact is the client for interacting with the Contact builders.
 	Contact *ContactClient
 	// Deal is the client for interacting with the Deal builders.
@@ -182,7 +180,6 @@ func (tx *Tx) init() {
 	tx.Campaign = NewCampaignClient(tx.config)
 	tx.CampaignMember = NewCampaignMemberClient(tx.config)
 	tx.ConsentEntry = NewConsentEntryClient(tx.config)
-	tx.ConsentExpiry = NewConsentExpiryClient(tx.config)
 	tx.Contact = NewContactClient(tx.config)
 	tx.Deal = NewDealClient(tx.config)
 	tx.Lead = NewLeadClient(tx.config)

@@ -25,6 +25,8 @@ type User struct {
 	PrivacyState int64 `json:"privacy_state,omitempty"`
 	// ConsentUntil holds the value of the "consent_until" field.
 	ConsentUntil int64 `json:"consent_until,omitempty"`
+	// ConsentEnds holds the value of the "consent_ends" field.
+	ConsentEnds string `json:"consent_ends,omitempty"`
 	// ExternalID holds the value of the "external_id" field.
 	ExternalID *string `json:"-"`
 	// ExternalIDInstance holds the value of the "external_id_instance" field.
@@ -120,7 +122,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case user.FieldPrivacyState, user.FieldConsentUntil, user.FieldExternalIDInstance, user.FieldNameIndex, user.FieldEmailIndex:
 			values[i] = new(sql.NullInt64)
-		case user.FieldExternalID:
+		case user.FieldConsentEnds, user.FieldExternalID:
 			values[i] = new(sql.NullString)
 		case user.FieldLeftAt, user.FieldLastLoginAt, user.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -164,6 +166,12 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field consent_until", values[i])
 			} else if value.Valid {
 				_m.ConsentUntil = value.Int64
+			}
+		case user.FieldConsentEnds:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field consent_ends", values[i])
+			} else if value.Valid {
+				_m.ConsentEnds = value.String
 			}
 		case user.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -57,6 +57,20 @@ func (_c *UserCreate) SetNillableConsentUntil(v *int64) *UserCreate {
 	return _c
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_c *UserCreate) SetConsentEnds(v string) *UserCreate {
+	_c.mutation.SetConsentEnds(v)
+	return _c
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_c *UserCreate) SetNillableConsentEnds(v *string) *UserCreate {
+	if v != nil {
+		_c.SetConsentEnds(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *UserCreate) SetExternalID(v string) *UserCreate {
 	_c.mutation.SetExternalID(v)
@@ -484,6 +498,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ConsentUntil(); ok {
 		_spec.SetField(user.FieldConsentUntil, field.TypeInt64, value)
 		_node.ConsentUntil = value
+	}
+	if value, ok := _c.mutation.ConsentEnds(); ok {
+		_spec.SetField(user.FieldConsentEnds, field.TypeString, value)
+		_node.ConsentEnds = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)

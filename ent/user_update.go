@@ -87,6 +87,26 @@ func (_u *UserUpdate) AddConsentUntil(v int64) *UserUpdate {
 	return _u
 }
 
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *UserUpdate) SetConsentEnds(v string) *UserUpdate {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableConsentEnds(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *UserUpdate) ClearConsentEnds() *UserUpdate {
+	_u.mutation.ClearConsentEnds()
+	return _u
+}
+
 // SetExternalID sets the "external_id" field.
 func (_u *UserUpdate) SetExternalID(v string) *UserUpdate {
 	_u.mutation.SetExternalID(v)
@@ -538,6 +558,12 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(user.FieldConsentUntil, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(user.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(user.FieldConsentEnds, field.TypeString)
+	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)
 	}
@@ -795,6 +821,26 @@ func (_u *UserUpdateOne) SetNillableConsentUntil(v *int64) *UserUpdateOne {
 // AddConsentUntil adds value to the "consent_until" field.
 func (_u *UserUpdateOne) AddConsentUntil(v int64) *UserUpdateOne {
 	_u.mutation.AddConsentUntil(v)
+	return _u
+}
+
+// SetConsentEnds sets the "consent_ends" field.
+func (_u *UserUpdateOne) SetConsentEnds(v string) *UserUpdateOne {
+	_u.mutation.SetConsentEnds(v)
+	return _u
+}
+
+// SetNillableConsentEnds sets the "consent_ends" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableConsentEnds(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetConsentEnds(*v)
+	}
+	return _u
+}
+
+// ClearConsentEnds clears the value of the "consent_ends" field.
+func (_u *UserUpdateOne) ClearConsentEnds() *UserUpdateOne {
+	_u.mutation.ClearConsentEnds()
 	return _u
 }
 
@@ -1278,6 +1324,12 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if value, ok := _u.mutation.AddedConsentUntil(); ok {
 		_spec.AddField(user.FieldConsentUntil, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ConsentEnds(); ok {
+		_spec.SetField(user.FieldConsentEnds, field.TypeString, value)
+	}
+	if _u.mutation.ConsentEndsCleared() {
+		_spec.ClearField(user.FieldConsentEnds, field.TypeString)
 	}
 	if value, ok := _u.mutation.ExternalID(); ok {
 		_spec.SetField(user.FieldExternalID, field.TypeString, value)

@@ -100,7 +100,7 @@ func TestConsentCostsNoStatement(t *testing.T) {
 			i := []int{0, 1, 1, 0}[turn]
 			w := worlds[i]
 			g0, d0 := ownCPU(t), w.databaseCPU(t)
-			for range 150 {
+			for range 500 {
 				ask(w.Gateway)
 			}
 			w.sql = nil

@@ -422,7 +422,7 @@ func arguments(sql, query string) []any {
 			args = append(args, 26)
 		case strings.HasSuffix(m[1], `"id"`):
 			args = append(args, "ffffffff-ffff-ffff-ffff-ffffffffffff")
-		case strings.HasSuffix(m[1], `"consent_until"`), strings.HasSuffix(m[1], `"until"`):
+		case strings.HasSuffix(m[1], `"consent_until"`), m[1] == "bigint)":
 			args = append(args, today.UnixMicro())
 		case strings.HasSuffix(m[1], `"region"`):
 			args = append(args, "EMEA")

@@ -43,7 +43,8 @@ func entSchema(t *ir.Type) (File, error) {
 		fields = append(fields,
 			`field.UUID("subject_id", uuid.UUID{})`,
 			`field.Int64("privacy_state").Default(0)`,
-			`field.Int64("consent_until").Default(guard.Never)`)
+			`field.Int64("consent_until").Default(guard.Never)`, // when the first of consent_ends comes
+			`field.String("consent_ends").Optional()`)
 		indexes = append(indexes, `index.Fields("subject_id")`)
 	}
 	if t.HasSealed() && !t.Subject {

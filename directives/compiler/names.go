@@ -79,7 +79,7 @@ var reservedOperations = map[string][]string{
 // Go treats specially, and of models Cloakroom keeps itself. Compared in lower case, since Ent names packages so.
 var reservedModels = strings.Fields(`aggregatefunc as asc client config count debug desc driver hook interceptor log mutatefunc
 	mutation mutator op option orderfunc max mean min schema sum policy query value tx ent entql enttest migrate predicate privacy
-	runtime internal intercept guard store vendor testdata main consententry consentexpiry constrainterror notfounderror notloadederror
+	runtime internal intercept guard store vendor testdata main consententry constrainterror notfounderror notloadederror
 	notsingularerror validationerror querier querycontext context rollbacker rollbackfunc rollbackhook committer commitfunc commithook`)
 
 // generatedTypes are the API types made for an entity.

@@ -23,6 +23,8 @@ const (
 	FieldPrivacyState = "privacy_state"
 	// FieldConsentUntil holds the string denoting the consent_until field in the database.
 	FieldConsentUntil = "consent_until"
+	// FieldConsentEnds holds the string denoting the consent_ends field in the database.
+	FieldConsentEnds = "consent_ends"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
@@ -119,6 +121,7 @@ var Columns = []string{
 	FieldSubjectID,
 	FieldPrivacyState,
 	FieldConsentUntil,
+	FieldConsentEnds,
 	FieldExternalID,
 	FieldExternalIDInstance,
 	FieldFirstNameSealed,
@@ -240,6 +243,11 @@ func ByPrivacyState(opts ...sql.OrderTermOption) OrderOption {
 // ByConsentUntil orders the results by the consent_until field.
 func ByConsentUntil(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldConsentUntil, opts...).ToFunc()
+}
+
+// ByConsentEnds orders the results by the consent_ends field.
+func ByConsentEnds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConsentEnds, opts...).ToFunc()
 }
 
 // ByExternalID orders the results by the external_id field.

@@ -72,6 +72,11 @@ func ConsentUntil(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldConsentUntil, v))
 }
 
+// ConsentEnds applies equality check predicate on the "consent_ends" field. It's identical to ConsentEndsEQ.
+func ConsentEnds(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldConsentEnds, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldExternalID, v))
@@ -355,6 +360,81 @@ func ConsentUntilLT(v int64) predicate.Contact {
 // ConsentUntilLTE applies the LTE predicate on the "consent_until" field.
 func ConsentUntilLTE(v int64) predicate.Contact {
 	return predicate.Contact(sql.FieldLTE(FieldConsentUntil, v))
+}
+
+// ConsentEndsEQ applies the EQ predicate on the "consent_ends" field.
+func ConsentEndsEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsNEQ applies the NEQ predicate on the "consent_ends" field.
+func ConsentEndsNEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsIn applies the In predicate on the "consent_ends" field.
+func ConsentEndsIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsNotIn applies the NotIn predicate on the "consent_ends" field.
+func ConsentEndsNotIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsGT applies the GT predicate on the "consent_ends" field.
+func ConsentEndsGT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldConsentEnds, v))
+}
+
+// ConsentEndsGTE applies the GTE predicate on the "consent_ends" field.
+func ConsentEndsGTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsLT applies the LT predicate on the "consent_ends" field.
+func ConsentEndsLT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldConsentEnds, v))
+}
+
+// ConsentEndsLTE applies the LTE predicate on the "consent_ends" field.
+func ConsentEndsLTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsContains applies the Contains predicate on the "consent_ends" field.
+func ConsentEndsContains(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContains(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasPrefix applies the HasPrefix predicate on the "consent_ends" field.
+func ConsentEndsHasPrefix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasPrefix(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasSuffix applies the HasSuffix predicate on the "consent_ends" field.
+func ConsentEndsHasSuffix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasSuffix(FieldConsentEnds, v))
+}
+
+// ConsentEndsIsNil applies the IsNil predicate on the "consent_ends" field.
+func ConsentEndsIsNil() predicate.Contact {
+	return predicate.Contact(sql.FieldIsNull(FieldConsentEnds))
+}
+
+// ConsentEndsNotNil applies the NotNil predicate on the "consent_ends" field.
+func ConsentEndsNotNil() predicate.Contact {
+	return predicate.Contact(sql.FieldNotNull(FieldConsentEnds))
+}
+
+// ConsentEndsEqualFold applies the EqualFold predicate on the "consent_ends" field.
+func ConsentEndsEqualFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEqualFold(FieldConsentEnds, v))
+}
+
+// ConsentEndsContainsFold applies the ContainsFold predicate on the "consent_ends" field.
+func ConsentEndsContainsFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContainsFold(FieldConsentEnds, v))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.

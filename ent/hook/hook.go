@@ -69,18 +69,6 @@ func (f ConsentEntryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ConsentEntryMutation", m)
 }
 
-// The ConsentExpiryFunc type is an adapter to allow the use of ordinary
-// function as ConsentExpiry mutator.
-type ConsentExpiryFunc func(context.Context, *ent.ConsentExpiryMutation) (ent.Value, error)
-
-// Mutate calls f(ctx, m).
-func (f ConsentExpiryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-	if mv, ok := m.(*ent.ConsentExpiryMutation); ok {
-		return f(ctx, mv)
-	}
-	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ConsentExpiryMutation", m)
-}
-
 // The ContactFunc type is an adapter to allow the use of ordinary
 // function as Contact mutator.
 type ContactFunc func(context.Context, *ent.ContactMutation) (ent.Value, error)

@@ -72,6 +72,11 @@ func ConsentUntil(v int64) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldConsentUntil, v))
 }
 
+// ConsentEnds applies equality check predicate on the "consent_ends" field. It's identical to ConsentEndsEQ.
+func ConsentEnds(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldConsentEnds, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.Lead {
 	return predicate.Lead(sql.FieldEQ(FieldExternalID, v))
@@ -290,6 +295,81 @@ func ConsentUntilLT(v int64) predicate.Lead {
 // ConsentUntilLTE applies the LTE predicate on the "consent_until" field.
 func ConsentUntilLTE(v int64) predicate.Lead {
 	return predicate.Lead(sql.FieldLTE(FieldConsentUntil, v))
+}
+
+// ConsentEndsEQ applies the EQ predicate on the "consent_ends" field.
+func ConsentEndsEQ(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsNEQ applies the NEQ predicate on the "consent_ends" field.
+func ConsentEndsNEQ(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldNEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsIn applies the In predicate on the "consent_ends" field.
+func ConsentEndsIn(vs ...string) predicate.Lead {
+	return predicate.Lead(sql.FieldIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsNotIn applies the NotIn predicate on the "consent_ends" field.
+func ConsentEndsNotIn(vs ...string) predicate.Lead {
+	return predicate.Lead(sql.FieldNotIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsGT applies the GT predicate on the "consent_ends" field.
+func ConsentEndsGT(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldGT(FieldConsentEnds, v))
+}
+
+// ConsentEndsGTE applies the GTE predicate on the "consent_ends" field.
+func ConsentEndsGTE(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldGTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsLT applies the LT predicate on the "consent_ends" field.
+func ConsentEndsLT(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldLT(FieldConsentEnds, v))
+}
+
+// ConsentEndsLTE applies the LTE predicate on the "consent_ends" field.
+func ConsentEndsLTE(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldLTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsContains applies the Contains predicate on the "consent_ends" field.
+func ConsentEndsContains(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldContains(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasPrefix applies the HasPrefix predicate on the "consent_ends" field.
+func ConsentEndsHasPrefix(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldHasPrefix(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasSuffix applies the HasSuffix predicate on the "consent_ends" field.
+func ConsentEndsHasSuffix(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldHasSuffix(FieldConsentEnds, v))
+}
+
+// ConsentEndsIsNil applies the IsNil predicate on the "consent_ends" field.
+func ConsentEndsIsNil() predicate.Lead {
+	return predicate.Lead(sql.FieldIsNull(FieldConsentEnds))
+}
+
+// ConsentEndsNotNil applies the NotNil predicate on the "consent_ends" field.
+func ConsentEndsNotNil() predicate.Lead {
+	return predicate.Lead(sql.FieldNotNull(FieldConsentEnds))
+}
+
+// ConsentEndsEqualFold applies the EqualFold predicate on the "consent_ends" field.
+func ConsentEndsEqualFold(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldEqualFold(FieldConsentEnds, v))
+}
+
+// ConsentEndsContainsFold applies the ContainsFold predicate on the "consent_ends" field.
+func ConsentEndsContainsFold(v string) predicate.Lead {
+	return predicate.Lead(sql.FieldContainsFold(FieldConsentEnds, v))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.

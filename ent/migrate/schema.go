@@ -327,32 +327,13 @@ var (
 			},
 		},
 	}
-	// ConsentExpiriesColumns holds the columns for the "consent_expiries" table.
-	ConsentExpiriesColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeUUID},
-		{Name: "subject_id", Type: field.TypeUUID},
-		{Name: "mask", Type: field.TypeInt64},
-		{Name: "until", Type: field.TypeInt64},
-	}
-	// ConsentExpiriesTable holds the schema information for the "consent_expiries" table.
-	ConsentExpiriesTable = &schema.Table{
-		Name:       "consent_expiries",
-		Columns:    ConsentExpiriesColumns,
-		PrimaryKey: []*schema.Column{ConsentExpiriesColumns[0]},
-		Indexes: []*schema.Index{
-			{
-				Name:    "consentexpiry_subject_id_mask",
-				Unique:  true,
-				Columns: []*schema.Column{ConsentExpiriesColumns[1], ConsentExpiriesColumns[2]},
-			},
-		},
-	}
 	// ContactsColumns holds the columns for the "contacts" table.
 	ContactsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
+		{Name: "consent_ends", Type: field.TypeString, Nullable: true},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -396,13 +377,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contacts_accounts_account_edge",
-				Columns:    []*schema.Column{ContactsColumns[36]},
+				Columns:    []*schema.Column{ContactsColumns[37]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "contacts_users_owner_edge",
-				Columns:    []*schema.Column{ContactsColumns[37]},
+				Columns:    []*schema.Column{ContactsColumns[38]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -416,67 +397,67 @@ var (
 			{
 				Name:    "contact_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{ContactsColumns[4], ContactsColumns[5]},
+				Columns: []*schema.Column{ContactsColumns[5], ContactsColumns[6]},
 			},
 			{
 				Name:    "contact_last_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[8], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[9], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[11], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[12], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_phone_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[13], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[14], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_mobile_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[15], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[16], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_city_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[19], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[20], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_postal_code_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[21], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[22], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[23], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[24], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[24], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[25], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_lifecycle_stage_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[29], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[30], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[31], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[32], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_account_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[36], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[37], ContactsColumns[0]},
 			},
 			{
 				Name:    "contact_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{ContactsColumns[37], ContactsColumns[0]},
+				Columns: []*schema.Column{ContactsColumns[38], ContactsColumns[0]},
 			},
 		},
 	}
@@ -581,6 +562,7 @@ var (
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
+		{Name: "consent_ends", Type: field.TypeString, Nullable: true},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "first_name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -612,19 +594,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "leads_campaigns_campaign_edge",
-				Columns:    []*schema.Column{LeadsColumns[23]},
+				Columns:    []*schema.Column{LeadsColumns[24]},
 				RefColumns: []*schema.Column{CampaignsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_users_owner_edge",
-				Columns:    []*schema.Column{LeadsColumns[24]},
+				Columns:    []*schema.Column{LeadsColumns[25]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "leads_contacts_converted_to_edge",
-				Columns:    []*schema.Column{LeadsColumns[25]},
+				Columns:    []*schema.Column{LeadsColumns[26]},
 				RefColumns: []*schema.Column{ContactsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -638,57 +620,57 @@ var (
 			{
 				Name:    "lead_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{LeadsColumns[4], LeadsColumns[5]},
+				Columns: []*schema.Column{LeadsColumns[5], LeadsColumns[6]},
 			},
 			{
 				Name:    "lead_last_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[8], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[9], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[10], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[11], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_phone_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[12], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[13], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_country_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[15], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[16], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_region_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[16], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[17], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[17], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[18], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_last_activity_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[20], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[21], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_campaign_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[23], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[24], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_owner_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[24], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[25], LeadsColumns[0]},
 			},
 			{
 				Name:    "lead_converted_to_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{LeadsColumns[25], LeadsColumns[0]},
+				Columns: []*schema.Column{LeadsColumns[26], LeadsColumns[0]},
 			},
 		},
 	}
@@ -1066,6 +1048,7 @@ var (
 		{Name: "subject_id", Type: field.TypeUUID},
 		{Name: "privacy_state", Type: field.TypeInt64, Default: 0},
 		{Name: "consent_until", Type: field.TypeInt64, Default: -9223372036854775808},
+		{Name: "consent_ends", Type: field.TypeString, Nullable: true},
 		{Name: "external_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "external_id_instance", Type: field.TypeInt64, Default: 0},
 		{Name: "name_sealed", Type: field.TypeBytes, Nullable: true},
@@ -1091,13 +1074,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "users_teams_team_edge",
-				Columns:    []*schema.Column{UsersColumns[18]},
+				Columns:    []*schema.Column{UsersColumns[19]},
 				RefColumns: []*schema.Column{TeamsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "users_users_manager_edge_of",
-				Columns:    []*schema.Column{UsersColumns[19]},
+				Columns:    []*schema.Column{UsersColumns[20]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -1111,27 +1094,27 @@ var (
 			{
 				Name:    "user_external_id_external_id_instance",
 				Unique:  true,
-				Columns: []*schema.Column{UsersColumns[4], UsersColumns[5]},
+				Columns: []*schema.Column{UsersColumns[5], UsersColumns[6]},
 			},
 			{
 				Name:    "user_name_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[7], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[8], UsersColumns[0]},
 			},
 			{
 				Name:    "user_email_index_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[9], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[10], UsersColumns[0]},
 			},
 			{
 				Name:    "user_team_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[18], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[19], UsersColumns[0]},
 			},
 			{
 				Name:    "user_manager_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[19], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[20], UsersColumns[0]},
 			},
 		},
 	}
@@ -1142,7 +1125,6 @@ var (
 		CampaignsTable,
 		CampaignMembersTable,
 		ConsentEntriesTable,
-		ConsentExpiriesTable,
 		ContactsTable,
 		DealsTable,
 		LeadsTable,
@@ -1183,9 +1165,6 @@ func init() {
 	}
 	ConsentEntriesTable.Annotation = &entsql.Annotation{
 		Table: "consent_entries",
-	}
-	ConsentExpiriesTable.Annotation = &entsql.Annotation{
-		Table: "consent_expiries",
 	}
 	ContactsTable.ForeignKeys[0].RefTable = AccountsTable
 	ContactsTable.ForeignKeys[1].RefTable = UsersTable

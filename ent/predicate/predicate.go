@@ -21,9 +21,6 @@ type CampaignMember func(*sql.Selector)
 // ConsentEntry is the predicate function for consententry builders.
 type ConsentEntry func(*sql.Selector)
 
-// ConsentExpiry is the predicate function for consentexpiry builders.
-type ConsentExpiry func(*sql.Selector)
-
 // Contact is the predicate function for contact builders.
 type Contact func(*sql.Selector)
 

@@ -230,30 +230,6 @@ func (f ConsentEntryMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mu
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.ConsentEntryMutation", m)
 }
 
-// The ConsentExpiryQueryRuleFunc type is an adapter to allow the use of ordinary
-// functions as a query rule.
-type ConsentExpiryQueryRuleFunc func(context.Context, *ent.ConsentExpiryQuery) error
-
-// EvalQuery return f(ctx, q).
-func (f ConsentExpiryQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
-	if q, ok := q.(*ent.ConsentExpiryQuery); ok {
-		return f(ctx, q)
-	}
-	return Denyf("ent/privacy: unexpected query type %T, expect *ent.ConsentExpiryQuery", q)
-}
-
-// The ConsentExpiryMutationRuleFunc type is an adapter to allow the use of ordinary
-// functions as a mutation rule.
-type ConsentExpiryMutationRuleFunc func(context.Context, *ent.ConsentExpiryMutation) error
-
-// EvalMutation calls f(ctx, m).
-func (f ConsentExpiryMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
-	if m, ok := m.(*ent.ConsentExpiryMutation); ok {
-		return f(ctx, m)
-	}
-	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.ConsentExpiryMutation", m)
-}
-
 // The ContactQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ContactQueryRuleFunc func(context.Context, *ent.ContactQuery) error

@@ -11,7 +11,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent/campaign"
 	"github.com/cloakroom-crm/cloakroom/ent/campaignmember"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/contact"
 	"github.com/cloakroom-crm/cloakroom/ent/deal"
 	"github.com/cloakroom-crm/cloakroom/ent/lead"
@@ -198,21 +197,6 @@ func init() {
 	consententryDescID := consententryFields[0].Descriptor()
 	// consententry.DefaultID holds the default value on creation for the id field.
 	consententry.DefaultID = consententryDescID.Default.(func() uuid.UUID)
-	consentexpiry.Policy = privacy.NewPolicies(schema.ConsentExpiry{})
-	consentexpiry.Hooks[0] = func(next ent.Mutator) ent.Mutator {
-		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-			if err := consentexpiry.Policy.EvalMutation(ctx, m); err != nil {
-				return nil, err
-			}
-			return next.Mutate(ctx, m)
-		})
-	}
-	consentexpiryFields := schema.ConsentExpiry{}.Fields()
-	_ = consentexpiryFields
-	// consentexpiryDescID is the schema descriptor for id field.
-	consentexpiryDescID := consentexpiryFields[0].Descriptor()
-	// consentexpiry.DefaultID holds the default value on creation for the id field.
-	consentexpiry.DefaultID = consentexpiryDescID.Default.(func() uuid.UUID)
 	contact.Policy = privacy.NewPolicies(schema.Contact{})
 	contact.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -236,19 +220,19 @@ func init() {
 	// contact.DefaultConsentUntil holds the default value on creation for the consent_until field.
 	contact.DefaultConsentUntil = contactDescConsentUntil.Default.(int64)
 	// contactDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	contactDescExternalIDInstance := contactFields[5].Descriptor()
+	contactDescExternalIDInstance := contactFields[6].Descriptor()
 	// contact.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	contact.DefaultExternalIDInstance = contactDescExternalIDInstance.Default.(int64)
 	// contactDescLastActivityAt is the schema descriptor for last_activity_at field.
-	contactDescLastActivityAt := contactFields[31].Descriptor()
+	contactDescLastActivityAt := contactFields[32].Descriptor()
 	// contact.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	contact.DefaultLastActivityAt = contactDescLastActivityAt.Default.(func() time.Time)
 	// contactDescCreatedAt is the schema descriptor for created_at field.
-	contactDescCreatedAt := contactFields[36].Descriptor()
+	contactDescCreatedAt := contactFields[37].Descriptor()
 	// contact.DefaultCreatedAt holds the default value on creation for the created_at field.
 	contact.DefaultCreatedAt = contactDescCreatedAt.Default.(func() time.Time)
 	// contactDescUpdatedAt is the schema descriptor for updated_at field.
-	contactDescUpdatedAt := contactFields[37].Descriptor()
+	contactDescUpdatedAt := contactFields[38].Descriptor()
 	// contact.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	contact.DefaultUpdatedAt = contactDescUpdatedAt.Default.(func() time.Time)
 	// contactDescID is the schema descriptor for id field.
@@ -312,19 +296,19 @@ func init() {
 	// lead.DefaultConsentUntil holds the default value on creation for the consent_until field.
 	lead.DefaultConsentUntil = leadDescConsentUntil.Default.(int64)
 	// leadDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	leadDescExternalIDInstance := leadFields[5].Descriptor()
+	leadDescExternalIDInstance := leadFields[6].Descriptor()
 	// lead.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	lead.DefaultExternalIDInstance = leadDescExternalIDInstance.Default.(int64)
 	// leadDescLastActivityAt is the schema descriptor for last_activity_at field.
-	leadDescLastActivityAt := leadFields[20].Descriptor()
+	leadDescLastActivityAt := leadFields[21].Descriptor()
 	// lead.DefaultLastActivityAt holds the default value on creation for the last_activity_at field.
 	lead.DefaultLastActivityAt = leadDescLastActivityAt.Default.(func() time.Time)
 	// leadDescCreatedAt is the schema descriptor for created_at field.
-	leadDescCreatedAt := leadFields[24].Descriptor()
+	leadDescCreatedAt := leadFields[25].Descriptor()
 	// lead.DefaultCreatedAt holds the default value on creation for the created_at field.
 	lead.DefaultCreatedAt = leadDescCreatedAt.Default.(func() time.Time)
 	// leadDescUpdatedAt is the schema descriptor for updated_at field.
-	leadDescUpdatedAt := leadFields[25].Descriptor()
+	leadDescUpdatedAt := leadFields[26].Descriptor()
 	// lead.DefaultUpdatedAt holds the default value on creation for the updated_at field.
 	lead.DefaultUpdatedAt = leadDescUpdatedAt.Default.(func() time.Time)
 	// leadDescID is the schema descriptor for id field.
@@ -574,15 +558,15 @@ func init() {
 	// user.DefaultConsentUntil holds the default value on creation for the consent_until field.
 	user.DefaultConsentUntil = userDescConsentUntil.Default.(int64)
 	// userDescExternalIDInstance is the schema descriptor for external_id_instance field.
-	userDescExternalIDInstance := userFields[5].Descriptor()
+	userDescExternalIDInstance := userFields[6].Descriptor()
 	// user.DefaultExternalIDInstance holds the default value on creation for the external_id_instance field.
 	user.DefaultExternalIDInstance = userDescExternalIDInstance.Default.(int64)
 	// userDescActive is the schema descriptor for active field.
-	userDescActive := userFields[14].Descriptor()
+	userDescActive := userFields[15].Descriptor()
 	// user.DefaultActive holds the default value on creation for the active field.
 	user.DefaultActive = userDescActive.Default.(bool)
 	// userDescCreatedAt is the schema descriptor for created_at field.
-	userDescCreatedAt := userFields[19].Descriptor()
+	userDescCreatedAt := userFields[20].Descriptor()
 	// user.DefaultCreatedAt holds the default value on creation for the created_at field.
 	user.DefaultCreatedAt = userDescCreatedAt.Default.(func() time.Time)
 	// userDescID is the schema descriptor for id field.

@@ -31,6 +31,7 @@ func (Lead) Fields() []ent.Field {
 		field.UUID("subject_id", uuid.UUID{}),
 		field.Int64("privacy_state").Default(0),
 		field.Int64("consent_until").Default(guard.Never),
+		field.String("consent_ends").Optional(),
 		field.Text("external_id").Optional().Nillable().StructTag(`json:"-"`),
 		field.Int64("external_id_instance").Default(0),
 		field.Bytes("first_name_sealed").GoType(seal.Cell{}).Optional().StructTag(`json:"-"`),

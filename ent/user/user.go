@@ -22,6 +22,8 @@ const (
 	FieldPrivacyState = "privacy_state"
 	// FieldConsentUntil holds the string denoting the consent_until field in the database.
 	FieldConsentUntil = "consent_until"
+	// FieldConsentEnds holds the string denoting the consent_ends field in the database.
+	FieldConsentEnds = "consent_ends"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
 	// FieldExternalIDInstance holds the string denoting the external_id_instance field in the database.
@@ -85,6 +87,7 @@ var Columns = []string{
 	FieldSubjectID,
 	FieldPrivacyState,
 	FieldConsentUntil,
+	FieldConsentEnds,
 	FieldExternalID,
 	FieldExternalIDInstance,
 	FieldNameSealed,
@@ -156,6 +159,11 @@ func ByPrivacyState(opts ...sql.OrderTermOption) OrderOption {
 // ByConsentUntil orders the results by the consent_until field.
 func ByConsentUntil(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldConsentUntil, opts...).ToFunc()
+}
+
+// ByConsentEnds orders the results by the consent_ends field.
+func ByConsentEnds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldConsentEnds, opts...).ToFunc()
 }
 
 // ByExternalID orders the results by the external_id field.

@@ -72,6 +72,11 @@ func ConsentUntil(v int64) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldConsentUntil, v))
 }
 
+// ConsentEnds applies equality check predicate on the "consent_ends" field. It's identical to ConsentEndsEQ.
+func ConsentEnds(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldConsentEnds, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldExternalID, v))
@@ -270,6 +275,81 @@ func ConsentUntilLT(v int64) predicate.User {
 // ConsentUntilLTE applies the LTE predicate on the "consent_until" field.
 func ConsentUntilLTE(v int64) predicate.User {
 	return predicate.User(sql.FieldLTE(FieldConsentUntil, v))
+}
+
+// ConsentEndsEQ applies the EQ predicate on the "consent_ends" field.
+func ConsentEndsEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsNEQ applies the NEQ predicate on the "consent_ends" field.
+func ConsentEndsNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldConsentEnds, v))
+}
+
+// ConsentEndsIn applies the In predicate on the "consent_ends" field.
+func ConsentEndsIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsNotIn applies the NotIn predicate on the "consent_ends" field.
+func ConsentEndsNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldConsentEnds, vs...))
+}
+
+// ConsentEndsGT applies the GT predicate on the "consent_ends" field.
+func ConsentEndsGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldConsentEnds, v))
+}
+
+// ConsentEndsGTE applies the GTE predicate on the "consent_ends" field.
+func ConsentEndsGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsLT applies the LT predicate on the "consent_ends" field.
+func ConsentEndsLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldConsentEnds, v))
+}
+
+// ConsentEndsLTE applies the LTE predicate on the "consent_ends" field.
+func ConsentEndsLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldConsentEnds, v))
+}
+
+// ConsentEndsContains applies the Contains predicate on the "consent_ends" field.
+func ConsentEndsContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasPrefix applies the HasPrefix predicate on the "consent_ends" field.
+func ConsentEndsHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldConsentEnds, v))
+}
+
+// ConsentEndsHasSuffix applies the HasSuffix predicate on the "consent_ends" field.
+func ConsentEndsHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldConsentEnds, v))
+}
+
+// ConsentEndsIsNil applies the IsNil predicate on the "consent_ends" field.
+func ConsentEndsIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldConsentEnds))
+}
+
+// ConsentEndsNotNil applies the NotNil predicate on the "consent_ends" field.
+func ConsentEndsNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldConsentEnds))
+}
+
+// ConsentEndsEqualFold applies the EqualFold predicate on the "consent_ends" field.
+func ConsentEndsEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldConsentEnds, v))
+}
+
+// ConsentEndsContainsFold applies the ContainsFold predicate on the "consent_ends" field.
+func ConsentEndsContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldConsentEnds, v))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.

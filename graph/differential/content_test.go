@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
+	"github.com/cloakroom-crm/cloakroom/directives/policy"
 )
 
 // row is one stored record. A cell is a string, int64 (Int, and Decimal in ten-thousandths), float64, bool or time.Time,
@@ -29,7 +30,7 @@ type row struct {
 	subject uuid.UUID          // of a natural person
 	state   int64              // what that person wants
 	said    int64              // that, and consents that have run out
-	ends    map[int64]int64    // when consents run out, by their bits, in microseconds
+	ends    policy.Ends        // when consents run out
 	first   int64              // the first of them
 }
 
@@ -109,7 +110,7 @@ func (d dice) content(s *ir.Schema, v *vault, now time.Time) content {
 // runOut has some consents end: the state that is stored still has them, what holds has not.
 func (d dice) runOut(s *ir.Schema, c content, now time.Time) {
 	for _, who := range people {
-		ends := map[int64]int64{}
+		ends := policy.Ends{}
 		first := int64(math.MaxInt64)
 		for _, p := range s.Purposes {
 			if p.Basis == ir.BasisConsent && d.odds(4) {
@@ -126,11 +127,7 @@ func (d dice) runOut(s *ir.Schema, c content, now time.Time) {
 					continue
 				}
 				r.said, r.ends, r.first = r.state, ends, first
-				for bit, at := range ends {
-					if at <= now.UnixMicro() {
-						r.state &^= bit
-					}
-				}
+				r.state &^= int64(ends.Over(now.UnixMicro()))
 			}
 		}
 	}
@@ -217,18 +214,6 @@ func (c content) fill(db *sql.DB, s *ir.Schema, v *vault) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec("CREATE TABLE consent_expiries (subject_id uuid, mask integer, until integer, UNIQUE (subject_id, mask))"); err != nil {
-		return err
-	}
-	for _, t := range s.Entities() {
-		for _, r := range c[t] {
-			for bit, at := range r.ends {
-				if _, err := tx.Exec("INSERT OR REPLACE INTO consent_expiries VALUES (?, ?, ?)", r.subject.String(), bit, at); err != nil {
-					return err
-				}
-			}
-		}
-	}
 	for _, t := range s.Entities() {
 		if _, err := tx.Exec("CREATE TABLE " + t.Table + " (" + strings.Join(v.columns(t), ", ") + ")"); err != nil {
 			return err
@@ -253,7 +238,7 @@ func (v *vault) keeps(t *ir.Type) bool {
 func (v *vault) columns(t *ir.Type) []string {
 	columns := []string{"id uuid PRIMARY KEY"}
 	if t.Subject {
-		columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL", "consent_until integer NOT NULL")
+		columns = append(columns, "subject_id uuid NOT NULL", "privacy_state integer NOT NULL", "consent_until integer NOT NULL", "consent_ends text")
 	}
 	if v.keeps(t) {
 		columns = append(columns, "sealed_by uuid")
@@ -286,6 +271,9 @@ func (v *vault) stored(r *row) (names []string, args []any) {
 		add("subject_id", r.subject.String())
 		add("privacy_state", r.said)
 		add("consent_until", r.first)
+		if text := r.ends.String(); text != "" {
+			add("consent_ends", text)
+		}
 	}
 	if by := sealer(r); v.keeps(r.typ) && by != uuid.Nil {
 		add("sealed_by", by.String())

@@ -122,7 +122,11 @@ func (e *encoder) state(o *object, row []cell) policy.State {
 			have = append(have, policy.State(c.n))
 		}
 	}
-	return policy.Combine(e.r.e.consentBits, have...)
+	state := policy.Combine(e.r.e.consentBits, have...)
+	if o.ends >= 0 && !row[o.ends].null() {
+		state &^= policy.OverIn(row[o.ends].s, e.r.session.Now.UnixMicro()) & e.r.e.consentBits
+	}
+	return state
 }
 
 // outcome decides a cell, and keeps what there is to tell of it.

@@ -125,7 +125,7 @@ func (d *desk) rows(t testing.TB, pl *plan, n int) *results {
 	byColumn := map[string]cell{}
 	for name, c := range map[string]cell{
 		"id": {kind: cellUUID, s: string(make([]byte, 16))}, "room": {kind: cellText, s: "314"}, "name_sealed": sealed(t, "Ada Lovelace"),
-		"email_sealed": sealed(t, "ada@example.com"), "subject_id": {kind: cellUUID, s: string(make([]byte, 16))}, "nights": {kind: cellInt, n: 12}, "left_at": {kind: cellTime, n: 1e15},
+		"email_sealed": sealed(t, "ada@example.com"), "subject_id": {kind: cellUUID, s: string(make([]byte, 16))}, "consent_ends": {}, "nights": {kind: cellInt, n: 12}, "left_at": {kind: cellTime, n: 1e15},
 	} {
 		byColumn[column(pl.conn.level.alias, name)] = c
 	}

@@ -121,11 +121,10 @@ func newPeople(t testing.TB) *people {
 	db.SetMaxOpenConns(1) // every connection to :memory: is a database of its own
 	t.Cleanup(func() { _ = db.Close() })
 	p := &people{TB: t, db: db, person: schema.Type("Person")}
-	p.exec(`CREATE TABLE persons (id uuid, subject_id uuid, privacy_state integer, consent_until integer DEFAULT 9223372036854775807, region text, name text, email text, phone text,
+	p.exec(`CREATE TABLE persons (id uuid, subject_id uuid, privacy_state integer, consent_until integer DEFAULT 9223372036854775807, consent_ends text, region text, name text, email text, phone text,
 		email_sealed blob, email_index integer, badge_sealed blob, badge_index integer, salary_sealed blob, salary_index integer,
 		joined_sealed blob, joined_index integer, secret_sealed blob, since datetime, born datetime, count integer, score real,
 		worth integer, happy bool, stage text, more json, boss_id uuid)`)
-	p.exec(`CREATE TABLE consent_expiries (subject_id uuid, mask integer, until integer)`)
 	opener := fuzzOpener{t: t, moving: p.person.Field("email"), lent: &p.lent}
 	if p.e, err = New(Config{Schema: schema, Source: fuzzSource{schema}, DB: db, Dialect: predicate.SQLite, Cursors: fuzzCursors(t), Opener: opener}); err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ type object struct {
 	alias   string
 	id      int   // column of the row's id; -1 until needed
 	states  []int // columns of the owners' privacy_state; nil until a cell needs them
+	ends    int   // column of when consents run out, where the row has its state itself; -1 where states are without those that have
 	subject int   // column of the subject whose key seals the cells; -1 until needed
 	items   []item
 }
@@ -307,6 +308,12 @@ func (p *planner) states(lv *level, o *object, c *policy.Cell) {
 	if !c.ByRow() || o.states != nil {
 		return
 	}
+	if o.typ.Subject && len(o.typ.Owners) == 1 { // as it stands, beside the data: what has run out is seen when the row is encoded
+		o.states = []int{lv.col(text(column(o.alias, "privacy_state")))}
+		o.ends = lv.col(text(column(o.alias, "consent_ends")))
+		return
+	}
+	o.ends = -1
 	for _, state := range p.sql.states(o.typ, o.alias) {
 		o.states = append(o.states, lv.col(state))
 	}

@@ -114,10 +114,14 @@ func (s sqlFor) owners(t *ir.Type, alias string, what func(alias string) fragmen
 // Most people have none that runs out: then it is one comparison of a column beside the state.
 func (s sqlFor) states(t *ir.Type, alias string) []fragment {
 	return s.owners(t, alias, func(at string) fragment {
-		state, until, x := column(at, "privacy_state"), column(at, "consent_until"), s.alias("x")
+		state, until, ends, x := column(at, "privacy_state"), column(at, "consent_until"), column(at, "consent_ends"), s.alias("x")
+		each := "json_each(" + ends + ")"
+		if s.dialect == predicate.Postgres {
+			each = "jsonb_each_text(CAST(" + ends + " AS jsonb))"
+		}
 		return fragment{"CASE WHEN " + until + " > ? THEN " + state + " ELSE " + state +
-			" & ~COALESCE((SELECT CAST(SUM(" + column(x, "mask") + ") AS bigint) FROM \"consent_expiries\" AS " + quote(x) +
-			" WHERE " + column(x, "subject_id") + " = " + column(at, "subject_id") + " AND " + column(x, "until") + " <= ?), 0) END",
+			" & ~COALESCE((SELECT CAST(SUM(CAST(" + column(x, "key") + " AS bigint)) AS bigint) FROM " + each + " AS " + quote(x) +
+			" WHERE CAST(" + column(x, "value") + " AS bigint) <= ?), 0) END",
 			[]arg{argFunc(moment), argFunc(moment)}}
 	})
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/google/uuid"
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
-	"github.com/cloakroom-crm/cloakroom/ent/consentexpiry"
 	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
@@ -21,7 +21,7 @@ func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) error {
 		bit = policy.PurposeBit(e.Purpose)
 	}
 	set, clear := effect(e.Decision, bit)
-	n, err := l.update(ctx, tx, e.Subject, set, clear, nil)
+	n, err := l.update(ctx, tx, e.Subject, set, clear, nil) // locks them
 	if err != nil {
 		return err
 	}
@@ -31,40 +31,40 @@ func (l *Ledger) mark(ctx context.Context, tx *sql.Tx, e Entry) error {
 	if e.Purpose == nil || !e.Purpose.ByConsent() {
 		return nil
 	}
-	ends, err := l.expiriesOf(ctx, tx, e.Subject)
+	_, ends, err := l.standing(ctx, tx, e.Subject)
 	if err != nil || len(ends) == 0 && e.ExpiresAt.IsZero() {
 		return err
 	}
 	delete(ends, bit)
-	gone, until := over(ends, e.At.UnixMicro()), guard.Never
-	for mask, at := range ends {
-		if mask&gone == 0 {
-			until = min(until, at)
-		}
-	}
-	if err := l.forget(ctx, tx, e.Subject, bit|gone); err != nil {
-		return err
-	}
 	if !e.ExpiresAt.IsZero() {
-		at := e.ExpiresAt.UnixMicro()
-		if err := l.note(ctx, tx, e.Subject, bit, at); err != nil {
-			return err
-		}
-		until = min(until, at)
+		ends[bit] = e.ExpiresAt.UnixMicro()
 	}
-	_, err = l.update(ctx, tx, e.Subject, 0, gone, &until)
+	_, err = l.update(ctx, tx, e.Subject, 0, runOut(ends, e.At.UnixMicro())&^bit, ends)
 	return err
 }
 
-// update sets and clears bits on every row of the person, and when the first of their consents runs out. It returns the number of rows.
-func (l *Ledger) update(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, set, clear policy.State, until *int64) (n int64, err error) {
+// runOut takes out of ends what has run out, and returns its bits.
+func runOut(ends policy.Ends, now int64) policy.State {
+	over := ends.Over(now)
+	maps.DeleteFunc(ends, func(bit policy.State, _ int64) bool { return bit&over != 0 })
+	return over
+}
+
+// update sets and clears bits on every row of the person, and says when consents run out unless ends is nil. It returns the number
+// of rows.
+func (l *Ledger) update(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, set, clear policy.State, ends policy.Ends) (n int64, err error) {
 	for _, t := range l.subjects() {
 		u := entsql.Dialect(l.dialect).Update(t.Table).
 			Set("privacy_state", entsql.ExprFunc(func(b *entsql.Builder) {
 				b.WriteByte('(').Ident("privacy_state").WriteString(fmt.Sprintf(" | (%d)) & (%d)", int64(set), int64(^clear)))
 			}))
-		if until != nil {
-			u.Set("consent_until", *until)
+		if ends != nil {
+			u.Set("consent_until", first(ends))
+			if text := ends.String(); text != "" {
+				u.Set("consent_ends", text)
+			} else {
+				u.SetNull("consent_ends")
+			}
 		}
 		query, args := u.Where(entsql.EQ("subject_id", subject.String())).Query()
 		res, err := tx.ExecContext(ctx, query, args...)
@@ -80,6 +80,14 @@ func (l *Ledger) update(ctx context.Context, tx *sql.Tx, subject policy.SubjectI
 	return n, nil
 }
 
+// allOver stands for ends that cannot be read: then every consent has run out.
+func (l *Ledger) allOver() policy.Ends { return policy.Ends{policy.ConsentBits(l.schema): 0} }
+
+// first is when the first consent runs out.
+func first(ends policy.Ends) int64 {
+	return slices.Min(append(slices.Collect(maps.Values(ends)), guard.Never))
+}
+
 // subjects are the types whose rows are people.
 func (l *Ledger) subjects() []*ir.Type {
 	var out []*ir.Type
@@ -91,54 +99,35 @@ func (l *Ledger) subjects() []*ir.Type {
 	return out
 }
 
-// expiriesOf are the moments at which a person's consents run out, in microseconds since 1970, by their bits.
-func (l *Ledger) expiriesOf(ctx context.Context, db Querier, subject policy.SubjectID) (map[policy.State]int64, error) {
-	all, err := l.expiries(ctx, db, []any{subject.String()})
-	if err != nil {
-		return nil, fmt.Errorf("read when consents run out: %w", err)
-	}
-	return all[subject], nil
-}
-
-// expiries are those of several people.
-func (l *Ledger) expiries(ctx context.Context, db Querier, people []any) (map[uuid.UUID]map[policy.State]int64, error) {
-	query, args := entsql.Dialect(l.dialect).Select(consentexpiry.FieldSubjectID, consentexpiry.FieldMask, consentexpiry.FieldUntil).
-		From(entsql.Table(consentexpiry.Table)).Where(entsql.In(consentexpiry.FieldSubjectID, people...)).Query()
-	out := map[uuid.UUID]map[policy.State]int64{}
-	err := each(ctx, db, query, args, func(scan func(...any) error) error {
-		var (
-			subject     uuid.UUID
-			mask, until int64
-		)
-		if err := scan(&subject, &mask, &until); err != nil {
-			return err
+// standing is what the rows of a person say: the state of each, and when consents run out.
+func (l *Ledger) standing(ctx context.Context, db Querier, subject policy.SubjectID) (states []policy.State, ends policy.Ends, err error) {
+	ends = policy.Ends{}
+	for _, t := range l.subjects() {
+		query, args := entsql.Dialect(l.dialect).Select("privacy_state", "consent_ends").From(entsql.Table(t.Table)).
+			Where(entsql.EQ("subject_id", subject.String())).Query()
+		err := each(ctx, db, query, args, func(scan func(...any) error) error {
+			var (
+				state int64
+				text  sql.NullString
+			)
+			if err := scan(&state, &text); err != nil {
+				return err
+			}
+			states = append(states, policy.State(state))
+			own, err := policy.ParseEnds(text.String)
+			if err != nil {
+				own = l.allOver()
+			}
+			for bit, at := range own { // of two, the earlier
+				if had, known := ends[bit]; !known || at < had {
+					ends[bit] = at
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("read privacy state in %s: %w", t.Table, err)
 		}
-		if out[subject] == nil {
-			out[subject] = map[policy.State]int64{}
-		}
-		out[subject][policy.State(mask)] = until
-		return nil
-	})
-	return out, err
-}
-
-func (l *Ledger) forget(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, bits policy.State) error {
-	query, args := entsql.Dialect(l.dialect).Delete(consentexpiry.Table).Where(entsql.And(entsql.EQ(consentexpiry.FieldSubjectID, subject.String()),
-		entsql.P(func(b *entsql.Builder) {
-			b.Ident(consentexpiry.FieldMask).WriteString(fmt.Sprintf(" & (%d) <> 0", int64(bits)))
-		}))).Query()
-	if _, err := tx.ExecContext(ctx, query, args...); err != nil {
-		return fmt.Errorf("forget when a consent ran out: %w", err)
 	}
-	return nil
-}
-
-func (l *Ledger) note(ctx context.Context, tx *sql.Tx, subject policy.SubjectID, bit policy.State, until int64) error {
-	query, args := entsql.Dialect(l.dialect).Insert(consentexpiry.Table).
-		Columns(consentexpiry.FieldID, consentexpiry.FieldSubjectID, consentexpiry.FieldMask, consentexpiry.FieldUntil).
-		Values(guard.NewID().String(), subject.String(), int64(bit), until).Query()
-	if _, err := tx.ExecContext(ctx, query, args...); err != nil {
-		return fmt.Errorf("note when a consent runs out: %w", err)
-	}
-	return nil
+	return states, ends, nil
 }

@@ -168,35 +168,8 @@ func (b Book) Line(ctx context.Context, id uuid.UUID) (*Line, error) {
 
 // Combined is the state of a person over all their rows, without consents that have run out. Nobody's is zero.
 func (b Book) Combined(ctx context.Context, subject policy.SubjectID, now time.Time) (policy.State, error) {
-	var states []policy.State
-	for _, t := range b.subjects() {
-		query, args := entsql.Dialect(b.dialect).Select("privacy_state").From(entsql.Table(t.Table)).
-			Where(entsql.EQ("subject_id", subject.String())).Query()
-		err := each(ctx, b.db, query, args, func(scan func(...any) error) error {
-			var s int64
-			err := scan(&s)
-			states = append(states, policy.State(s))
-			return err
-		})
-		if err != nil {
-			return 0, fmt.Errorf("read privacy state in %s: %w", t.Table, err)
-		}
-	}
-	ends, err := b.expiriesOf(ctx, b.db, subject)
-	if err != nil {
-		return 0, err
-	}
-	return policy.Combine(policy.ConsentBits(b.schema), states...) &^ over(ends, now.UnixMicro()), nil
-}
-
-// over are the bits that have run out.
-func over(ends map[policy.State]int64, now int64) (bits policy.State) {
-	for mask, until := range ends {
-		if until <= now {
-			bits |= mask
-		}
-	}
-	return bits
+	states, ends, err := b.standing(ctx, b.db, subject)
+	return policy.Combine(policy.ConsentBits(b.schema), states...) &^ ends.Over(now.UnixMicro()), err
 }
 
 // each runs fn on every row of a query.

@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
-	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
 // Difference is a fault that Verify found. It names records by their ids and tells no value of them.
@@ -115,12 +114,14 @@ type row struct {
 	id, subject uuid.UUID
 	state       policy.State
 	until       int64
+	ends        policy.Ends
+	fault       error // of how they are written
 }
 
-// standing is what the ledger, or the table of expiries, says of a person.
-type standing struct {
+// proven is what the ledger says of a person.
+type proven struct {
 	state policy.State
-	ends  map[policy.State]int64
+	ends  policy.Ends
 }
 
 // rows compares every row of a type with the ledger.
@@ -139,12 +140,8 @@ func (v *verifier) rows(ctx context.Context, t *ir.Type) error {
 		if err != nil {
 			return err
 		}
-		ends, err := v.expiries(ctx, v.tx, people)
-		if err != nil {
-			return err
-		}
 		for _, r := range rows {
-			for _, what := range v.compare(r, said[r.subject], ends[r.subject]) {
+			for _, what := range v.compare(r, said[r.subject]) {
 				v.report(Difference{Subject: r.subject, Type: t.Name, Row: &r.id, What: what})
 			}
 		}
@@ -156,12 +153,18 @@ func (v *verifier) rows(ctx context.Context, t *ir.Type) error {
 
 // rowsAfter reads a page of a type's rows, by their ids.
 func (v *verifier) rowsAfter(ctx context.Context, t *ir.Type, after uuid.UUID) (out []row, err error) {
-	query, args := entsql.Dialect(v.dialect).Select("id", "subject_id", "privacy_state", "consent_until").From(entsql.Table(t.Table)).
+	query, args := entsql.Dialect(v.dialect).Select("id", "subject_id", "privacy_state", "consent_until", "consent_ends").From(entsql.Table(t.Table)).
 		Where(entsql.GT("id", after.String())).OrderBy("id").Limit(page).Query()
 	err = each(ctx, v.tx, query, args, func(scan func(...any) error) error {
-		var r row
-		if err := scan(&r.id, &r.subject, (*int64)(&r.state), &r.until); err != nil {
+		var (
+			r    row
+			ends sql.NullString
+		)
+		if err := scan(&r.id, &r.subject, (*int64)(&r.state), &r.until, &ends); err != nil {
 			return err
+		}
+		if r.ends, err = policy.ParseEnds(ends.String); err != nil {
+			r.ends, r.fault = v.allOver(), err
 		}
 		out = append(out, r)
 		return nil
@@ -170,11 +173,11 @@ func (v *verifier) rowsAfter(ctx context.Context, t *ir.Type, after uuid.UUID) (
 }
 
 // said is what the ledger says of people.
-func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]standing, error) {
+func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]proven, error) {
 	query, args := entsql.Dialect(v.dialect).Select(consententry.FieldSubjectID, consententry.FieldDecision, consententry.FieldBit, consententry.FieldExpiresAt).
 		From(entsql.Table(consententry.Table)).Where(entsql.In(consententry.FieldSubjectID, people...)).
 		OrderBy(consententry.FieldSubjectID, consententry.FieldSeq).Query()
-	out := map[uuid.UUID]standing{}
+	out := map[uuid.UUID]proven{}
 	err := each(ctx, v.tx, query, args, func(scan func(...any) error) error {
 		var (
 			subject  uuid.UUID
@@ -187,7 +190,7 @@ func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]standi
 		}
 		s, known := out[subject]
 		if !known {
-			s.ends = map[policy.State]int64{}
+			s.ends = policy.Ends{}
 		}
 		s.say(decision, bit, expires)
 		out[subject] = s
@@ -197,7 +200,7 @@ func (v *verifier) said(ctx context.Context, people []any) (map[uuid.UUID]standi
 }
 
 // say carries out a decision.
-func (s *standing) say(d Decision, bit int, expires *time.Time) {
+func (s *proven) say(d Decision, bit int, expires *time.Time) {
 	var mask policy.State
 	if bit >= 0 {
 		mask = 1 << bit
@@ -214,12 +217,9 @@ func (s *standing) say(d Decision, bit int, expires *time.Time) {
 const decided = policy.Restricted | policy.Purposes
 
 // compare lists what a row has that the ledger does not prove, and lacks that it does.
-func (v *verifier) compare(r row, said standing, ends map[policy.State]int64) (found []string) {
+func (v *verifier) compare(r row, said proven) (found []string) {
 	now := v.now.UnixMicro()
-	is, ought := r.state&decided, said.state&^over(said.ends, now)
-	if r.until <= now {
-		is &^= over(ends, now)
-	}
+	is, ought := r.state&decided&^r.ends.Over(now), said.state&^said.ends.Over(now)
 	for bit := policy.State(1); bit != 0 && bit <= policy.Restricted; bit <<= 1 {
 		switch {
 		case is&bit != 0 && ought&bit == 0:
@@ -228,14 +228,15 @@ func (v *verifier) compare(r row, said standing, ends map[policy.State]int64) (f
 			found = append(found, v.name(bit)+" is not set in the row, and the ledger says that it is")
 		}
 	}
-	first := guard.Never
 	for bit, until := range said.ends {
-		first = min(first, until)
-		if has, ok := ends[bit]; until > now && said.state&bit != 0 && (!ok || has != until) {
+		if has, ok := r.ends[bit]; until > now && r.state&said.state&bit != 0 && (!ok || has != until) {
 			found = append(found, v.name(bit)+" runs out at another moment than the ledger says")
 		}
 	}
-	if is&ought != 0 && r.until > first && first > now {
+	if r.fault != nil {
+		found = append(found, r.fault.Error())
+	}
+	if r.until > first(r.ends) {
 		found = append(found, "the row would not notice that a consent runs out")
 	}
 	slices.Sort(found)
@@ -252,21 +253,12 @@ func (l *Ledger) Restore(ctx context.Context, tx *sql.Tx, subject policy.Subject
 	if err != nil {
 		return fmt.Errorf("read the consent ledger: %w", err)
 	}
-	said, until := all[subject], guard.Never
-	said.state &^= over(said.ends, now.UnixMicro())
-	if err := l.forget(ctx, tx, subject, decided); err != nil {
-		return err
+	said, known := all[subject]
+	if !known {
+		said.ends = policy.Ends{}
 	}
-	for bit, at := range said.ends {
-		if said.state&bit == 0 {
-			continue
-		}
-		until = min(until, at)
-		if err := l.note(ctx, tx, subject, bit, at); err != nil {
-			return err
-		}
-	}
-	_, err = l.update(ctx, tx, subject, said.state, decided&^said.state, &until)
+	said.state &^= runOut(said.ends, now.UnixMicro())
+	_, err = l.update(ctx, tx, subject, said.state, decided&^said.state, said.ends)
 	return err
 }
 

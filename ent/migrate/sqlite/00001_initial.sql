@@ -178,23 +178,12 @@ CREATE TABLE `consent_entries` (
 CREATE UNIQUE INDEX `consententry_subject_id_seq` ON `consent_entries` (`subject_id`, `seq`);
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TABLE `consent_expiries` (
-  `id` uuid NOT NULL,
-  `subject_id` uuid NOT NULL,
-  `mask` integer NOT NULL,
-  `until` integer NOT NULL,
-  PRIMARY KEY (`id`)
-);
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE UNIQUE INDEX `consentexpiry_subject_id_mask` ON `consent_expiries` (`subject_id`, `mask`);
--- +goose StatementEnd
--- +goose StatementBegin
 CREATE TABLE `contacts` (
   `id` uuid NOT NULL,
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
+  `consent_ends` text NULL,
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name_sealed` blob NULL,
@@ -333,6 +322,7 @@ CREATE TABLE `leads` (
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
+  `consent_ends` text NULL,
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `first_name_sealed` blob NULL,
@@ -605,6 +595,7 @@ CREATE TABLE `users` (
   `subject_id` uuid NOT NULL,
   `privacy_state` integer NOT NULL DEFAULT (0),
   `consent_until` integer NOT NULL DEFAULT (-9223372036854775808),
+  `consent_ends` text NULL,
   `external_id` text NULL,
   `external_id_instance` integer NOT NULL DEFAULT (0),
   `name_sealed` blob NULL,

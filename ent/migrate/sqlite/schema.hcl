@@ -448,32 +448,6 @@ table "consent_entries" {
     columns = [column.subject_id, column.seq]
   }
 }
-table "consent_expiries" {
-  schema = schema.public
-  column "id" {
-    null = false
-    type = uuid
-  }
-  column "subject_id" {
-    null = false
-    type = uuid
-  }
-  column "mask" {
-    null = false
-    type = integer
-  }
-  column "until" {
-    null = false
-    type = integer
-  }
-  primary_key {
-    columns = [column.id]
-  }
-  index "consentexpiry_subject_id_mask" {
-    unique  = true
-    columns = [column.subject_id, column.mask]
-  }
-}
 table "contacts" {
   schema = schema.public
   column "id" {
@@ -493,6 +467,10 @@ table "contacts" {
     null    = false
     type    = integer
     default = sql("-9223372036854775808")
+  }
+  column "consent_ends" {
+    null = true
+    type = text
   }
   column "external_id" {
     null = true
@@ -834,6 +812,10 @@ table "leads" {
     null    = false
     type    = integer
     default = sql("-9223372036854775808")
+  }
+  column "consent_ends" {
+    null = true
+    type = text
   }
   column "external_id" {
     null = true
@@ -1484,6 +1466,10 @@ table "users" {
     null    = false
     type    = integer
     default = sql("-9223372036854775808")
+  }
+  column "consent_ends" {
+    null = true
+    type = text
   }
   column "external_id" {
     null = true
