@@ -1,10 +1,17 @@
 package graph_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,6 +100,10 @@ func TestConsentCostsNoStatement(t *testing.T) {
 	if *consentRounds == 0 {
 		return
 	}
+	var driver [2]*client
+	for i, w := range worlds {
+		driver[i] = w.drive(t, ctx, q)
+	}
 	var gateways, databases, both []float64
 	for range *consentRounds {
 		var gateway, database [2]time.Duration
@@ -100,9 +111,7 @@ func TestConsentCostsNoStatement(t *testing.T) {
 			i := []int{0, 1, 1, 0}[turn]
 			w := worlds[i]
 			g0, d0 := ownCPU(t), w.databaseCPU(t)
-			for range 500 {
-				ask(w.Gateway)
-			}
+			driver[i].ask(t, 500)
 			w.sql = nil
 			gateway[i] += ownCPU(t) - g0
 			database[i] += w.databaseCPU(t) - d0
@@ -114,6 +123,86 @@ func TestConsentCostsNoStatement(t *testing.T) {
 	for name, ratios := range map[string][]float64{"gateway": gateways, "database": databases, "both": both} {
 		slices.Sort(ratios)
 		t.Logf("%s, with consent over without: %.3f (quartiles %.3f to %.3f of %d)", name, ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4], len(ratios))
+	}
+}
+
+// client is a process that asks one question over HTTP, so that asking does not count as answering.
+type client struct {
+	*exec.Cmd
+	in  io.Writer
+	out *bufio.Reader
+}
+
+const drivenBy = "CLOAKROOM_TEST_DRIVE" // a URL, to a client
+
+// drive serves the world and starts a client that asks it q.
+func (w *world) drive(t *testing.T, who context.Context, q string) *client {
+	p, _ := policy.PrincipalFrom(who)
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.Gateway.ServeHTTP(rw, r.WithContext(policy.WithPrincipal(r.Context(), p)))
+	}))
+	t.Cleanup(s.Close)
+	c := &client{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestClientOfTheCost$")}
+	c.Env = append(os.Environ(), drivenBy+"="+s.URL)
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.in, c.out = in, bufio.NewReader(out)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = c.Wait()
+	})
+	if _, err := fmt.Fprintf(in, "%q\n", request(q)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ask has the client ask n times.
+func (c *client) ask(t *testing.T, n int) {
+	if _, err := fmt.Fprintln(c.in, n); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := c.out.ReadString('\n'); err != nil || line != fmt.Sprintln(n) {
+		t.Fatalf("the client says %q, %v", line, err)
+	}
+}
+
+// TestClientOfTheCost is that process. It reads what to ask, and then how often.
+func TestClientOfTheCost(t *testing.T) {
+	url, ok := os.LookupEnv(drivenBy)
+	if !ok {
+		t.Skip("is run by another test")
+	}
+	var body string
+	if _, err := fmt.Scanf("%q\n", &body); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	for {
+		if _, err := fmt.Scanln(&n); err != nil {
+			os.Exit(0) // nothing more is wanted, nor the words of a test
+		}
+		for range n {
+			resp, err := http.Post(url, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(resp.Body)
+			if err := errors.Join(err, resp.Body.Close()); err != nil || !bytes.Contains(answer, []byte("ada")) {
+				t.Fatalf("%v: %s", err, answer)
+			}
+		}
+		fmt.Println(n)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	operations = flag.Int("noninterference.operations", 5200, "operations to ask of each pair of databases, over all viewers")
+	operations = flag.Int("noninterference.operations", 3000, "operations to ask of each pair of databases, over all viewers")
 	liteOnly   = flag.Bool("noninterference.sqlite", false, "leave PostgreSQL out")
 	seed       = flag.Uint64("noninterference.seed", 1, "what the content and the operations are drawn from")
 )

@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -73,15 +74,15 @@ func (w *world) run(t *testing.T, job, nick string, url string, n int) (ended bo
 	return ended
 }
 
-// kills is how often a job is killed.
-const kills = 50
+var killsFlag = flag.Int("kills", 20, "how often a job is killed")
 
 // Killed at any point, jobs lose nothing and go on: wrapping keys anew, sealing a column, opening it again, keying the index.
 func TestKilledJobsGoOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts some hundred processes")
 	}
-	const rows = 1500
+	kills := *killsFlag
+	rows := 30 * kills
 	for _, c := range []struct{ job, nick string }{{"rewrap", "SEALED"}, {"convert", "SEALED"}, {"convert", "PLAIN"}, {"reindex", "SEALED"}} {
 		t.Run(c.job+" "+c.nick, func(t *testing.T) {
 			w := open(t, "sqlite")
