@@ -27,6 +27,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/published"
 )
@@ -58,6 +59,8 @@ type Config struct {
 	Once      Once     // mutations that were carried out; nil: an Idempotency-Key is refused
 	Told      Told     // what viewers were told in aggregates; nil: kept in this process
 	Observer  Observer // sees what operations come to; nil: nobody looks
+	// Asking keeps what people are asked by mail; nil: nobody is.
+	Asking *optin.Requests
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
@@ -99,6 +102,7 @@ type Gateway struct {
 	trusted   *lru.LRU[*ast.QueryDocument] // registered ones have their own place: whatever else is sent cannot displace them
 	strangers *lru.LRU[struct{}]           // digests that were logged
 	signals   signals
+	asking    *optin.Requests
 }
 
 // ErrStale says that the schema files are newer than the code generated from them.
@@ -117,7 +121,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
 		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, observer: c.Observer, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
-		signIn: c.SignIn}
+		signIn: c.SignIn, asking: c.Asking}
 	if g.events == nil {
 		g.events = newLocal()
 	}
@@ -150,7 +154,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.writes = write.New(write.Config{Schema: c.Schema, Store: write.Store{DB: c.Store.DB, Dialect: c.Store.Dialect, Keys: c.Keyring, Tell: g.tell, Reach: write.NewReach(c.Schema),
 		Everywhere: everywhere, Log: c.Log},
-		Reads: g.reads, Ledger: g.ledger, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
+		Reads: g.reads, Ledger: g.ledger, Asking: c.Asking, NewID: c.NewID, Once: c.Once, Trace: c.Trace})
 	g.hub = newHub(g.events, g.reads, c.Schema, c.Log)
 
 	es := NewExecutableSchema(ExecConfig{Resolvers: &Resolver{Reads: g.reads, Writes: g.writes}})
@@ -222,7 +226,7 @@ func (g *Gateway) begin(ctx context.Context, next graphql.OperationHandler) grap
 	if a != nil {
 		a.why = req.Purpose
 	}
-	now := g.now().UTC().Truncate(time.Microsecond)
+	now := g.moment()
 	s := &read.Session{Principal: p, Request: req.Assured(p, now), Now: now}
 	if op.Operation.Operation == ast.Query {
 		s.Anywhere()

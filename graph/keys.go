@@ -21,6 +21,7 @@ type Keys struct {
 
 	Cursor    []byte
 	Pseudonym []byte
+	Asking    []byte // links that are mailed are derived from it
 	Shared    []byte // what replicas share outside of the database is sealed and signed with keys derived from it
 }
 
@@ -71,7 +72,8 @@ func DeriveKeys(root []byte) (Keys, error) {
 		label string
 		size  int
 		key   *[]byte
-	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}, {"cloakroom shared v1", 32, &k.Shared}} {
+	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}, {"cloakroom shared v1", 32, &k.Shared},
+		{"cloakroom asking v1", 32, &k.Asking}} {
 		var err error
 		if *d.key, err = hkdf.Key(sha256.New, root, nil, d.label, d.size); err != nil {
 			return Keys{}, fmt.Errorf("derive key: %w", err)

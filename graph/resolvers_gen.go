@@ -216,6 +216,10 @@ func (r *mutationResolver) GiveConsent(ctx context.Context, _ map[string]any) (*
 	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
 }
 
+func (r *mutationResolver) RequestConsent(ctx context.Context, _ map[string]any) (*model.RequestConsentPayload, error) {
+	return one[model.RequestConsentPayload](r.Writes.Resolve(ctx))
+}
+
 func (r *mutationResolver) WithdrawConsent(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
 	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
 }

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"errors"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -41,7 +40,7 @@ func (g *Gateway) OptOut(ctx context.Context, subject policy.SubjectID, s consen
 	if err := g.keys.Held(); err != nil {
 		return err
 	}
-	err := g.writes.OptOut(ctx, subject, s, g.now().UTC().Truncate(time.Microsecond))
+	err := g.writes.OptOut(ctx, subject, s, g.moment())
 	switch {
 	case errors.Is(err, consent.ErrUnknownSubject): // there is nobody's data; there may be tomorrow
 		return nil

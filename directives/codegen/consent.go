@@ -140,6 +140,16 @@ input GiveConsentInput {
   expiresAt: DateTime
 }
 
+input RequestConsentInput {
+  purpose: Purpose!
+  "Who is asked, by the id of one of their records. Left out, the viewer."
+  subject: ID
+  "Of the mail and of the text: BCP 47. Left out, the schema's own."
+  language: String
+  "When the consent is to run out. Left out, when it is withdrawn."
+  expiresAt: DateTime
+}
+
 input WithdrawConsentInput {
   purpose: Purpose!
   "Who withdraws. Left out, the viewer."
@@ -212,6 +222,13 @@ type ConsentPayload {
   entryId: ID!
 }
 
+type RequestConsentPayload {
+  "The request was taken. Whether a mail can be sent is not told: that would tell whether there is an address."
+  accepted: Boolean!
+  "Until when the link in the mail works."
+  linkExpiresAt: DateTime!
+}
+
 type RestrictionPayload {
   restriction: RestrictionState!
   "The line of the ledger that records it."
@@ -237,6 +254,8 @@ func (w *sdl) consentQueries() {
 func (w *sdl) consentMutations() {
 	w.line(`  "Records consent (GDPR Art. 7(1)) to one purpose. Nothing is consented to along with it."
   giveConsent(input: GiveConsentInput!): ConsentPayload!
+  "Has a person asked by mail for consent to one purpose (double opt-in). They have consented once they confirm it on the page that the link in it leads to."
+  requestConsent(input: RequestConsentInput!): RequestConsentPayload!
   "Withdraws consent (GDPR Art. 7(3)). No read that starts later is answered on it."
   withdrawConsent(input: WithdrawConsentInput!): ConsentPayload!
   "Objects to a purpose that rests on legitimate interests or a public task (GDPR Art. 21(1)), or to any direct marketing (Art. 21(2))."

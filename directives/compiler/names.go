@@ -63,16 +63,16 @@ var objectName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 // reservedTypes are API types that exist in every schema.
 var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "ConsentEntry", "ConsentHistory", "ConsentDecision",
-	"ConsentMethod", "NoticeText", "RestrictionState", "RestrictionGround", "GiveConsentInput", "WithdrawConsentInput", "ObjectToInput",
+	"ConsentMethod", "NoticeText", "RestrictionState", "RestrictionGround", "GiveConsentInput", "RequestConsentInput", "WithdrawConsentInput", "ObjectToInput",
 	"WithdrawObjectionInput", "OverruleObjectionInput", "RestrictProcessingInput", "InformOfLiftingInput", "LiftRestrictionInput",
-	"ConsentPayload", "RestrictionPayload",
+	"ConsentPayload", "RequestConsentPayload", "RestrictionPayload",
 	"OrderDirection", "IDFilter", "StringFilter", "StringExactFilter", "IntFilter", "FloatFilter", "BooleanFilter", "DecimalFilter",
 	"DateFilter", "DateTimeFilter", "CalendarUnit", "SearchConnection", "SearchEdge", "SearchResult", "SearchType", "ChangeKind", "ConsentChange", "Consent"}
 
 // reservedOperations are root fields that exist in every schema.
 var reservedOperations = map[string][]string{
 	"Query":    {"node", "nodes", "me", "search", "consents", "consentHistory", "restriction", "noticeText"},
-	"Mutation": {"giveConsent", "withdrawConsent", "objectTo", "withdrawObjection", "overruleObjection", "restrictProcessing", "informOfLifting", "liftRestriction"},
+	"Mutation": {"giveConsent", "requestConsent", "withdrawConsent", "objectTo", "withdrawObjection", "overruleObjection", "restrictProcessing", "informOfLifting", "liftRestriction"},
 }
 
 // reservedModels would not compile as an Ent model: names of Ent's generated package, of its sub-packages, of packages

@@ -1307,6 +1307,17 @@ func (o *ProductEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// RequestConsentPayload is an encoded RequestConsentPayload.
+type RequestConsentPayload struct{ read.Object }
+
+func (o RequestConsentPayload) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *RequestConsentPayload) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // RestrictionPayload is an encoded RestrictionPayload.
 type RestrictionPayload struct{ read.Object }
 

@@ -99,20 +99,20 @@ func (e *Engine) outcome(ctx context.Context, book Book, s *read.Session, entry 
 	return map[string]read.Part{"consent": e.Reads.StatePart(ctx, states[i])}, nil
 }
 
-// entry reads an input, but for whose it is.
-func (e *Engine) entry(s *read.Session, in map[string]any, d decision) (consent.Entry, error) {
+// told reads what an input says, but for whose it is.
+func (e *Engine) told(s *read.Session, in map[string]any, d consent.Decision) (consent.Entry, error) {
 	text := func(name string) string {
 		v, _ := in[name].(string)
 		return strings.TrimSpace(v)
 	}
-	entry := consent.Entry{Decision: d.Decision, At: s.Now, Method: consent.Method(text("method")), Actor: s.Principal.Role, RecordedBy: s.Principal.ID,
+	entry := consent.Entry{Decision: d, At: s.Now, Method: consent.Method(text("method")), Actor: s.Principal.Role, RecordedBy: s.Principal.ID,
 		Notice: strings.ToLower(text("notice")), Language: text("language"), Evidence: text("evidence"), Ground: text("ground") + text("grounds")}
 	if name, asked := in["purpose"].(string); asked {
 		entry.Purpose = e.Schema.Purpose(name)
 		if entry.Purpose == nil {
 			return entry, read.FailField(read.CodeBadInput, "purpose", "no such purpose")
 		}
-		if d.Decision == consent.Object && entry.Purpose.ByConsent() && entry.Purpose.DirectMarketing {
+		if d == consent.Object && entry.Purpose.ByConsent() && entry.Purpose.DirectMarketing {
 			entry.Decision = consent.Withdraw // Art. 21(2) gives a right against all direct marketing, whatever it rests on
 		}
 	}
@@ -127,6 +127,15 @@ func (e *Engine) entry(s *read.Session, in map[string]any, d decision) (consent.
 		if len(v) > maxReference {
 			return entry, read.FailField(read.CodeBadInput, name, fmt.Sprintf("at most %d bytes: a reference, not the thing itself", maxReference))
 		}
+	}
+	return entry, nil
+}
+
+// entry reads an input as a decision, but for whose it is.
+func (e *Engine) entry(s *read.Session, in map[string]any, d decision) (consent.Entry, error) {
+	entry, err := e.told(s, in, d.Decision)
+	if err != nil {
+		return entry, err
 	}
 	if s.Principal.IsSubject() {
 		if d.staff {

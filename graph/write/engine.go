@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/ent"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 )
@@ -25,6 +26,8 @@ type Config struct {
 	Schema *ir.Schema
 	Reads  *read.Engine
 	Ledger *consent.Ledger
+	// Asking keeps what people are asked by mail; nil: nobody is.
+	Asking *optin.Requests
 	NewID  func() (uuid.UUID, error) // of new rows; default: UUIDv7
 	Trace  read.Trace                // sees mutations; nil: nobody looks
 	Once   Once                      // nil: repeats are not recognised, and refused where one is announced
@@ -85,6 +88,9 @@ func (e *Engine) Resolve(ctx context.Context) (o read.Object, err error) {
 	defer func() { end(err) }()
 	if d, ok := decisions[f.Name]; ok {
 		return e.decide(ctx, s, args, d)
+	}
+	if f.Name == requestConsent {
+		return e.request(ctx, s, args)
 	}
 	if !ok {
 		return read.Object{}, fmt.Errorf("%s is not a mutation of the engine", f.Name)

@@ -358,7 +358,19 @@ func (e *Engine) delete(ctx context.Context, s *read.Session, t *ir.Type, rawID 
 		if !ok {
 			return missing(t, s.Request, ir.Read, ir.Delete)
 		}
-		return failed(w.Client.DeleteByID(w, t.Name, id))
+		person := uuid.Nil
+		if t.Subject {
+			if person, err = SubjectOf(ctx, w.Tx, e.Dialect, t, id); err != nil {
+				return fmt.Errorf("find the person of a record: %w", err)
+			}
+		}
+		if err := w.Client.DeleteByID(w, t.Name, id); err != nil {
+			return failed(err)
+		}
+		if t.Subject && e.Asking != nil {
+			return e.Asking.Forget(w, w.Tx, person)
+		}
+		return nil
 	})
 	if err != nil {
 		return read.Object{}, err

@@ -22,3 +22,6 @@ type Notices interface {
 	// ByHash returns the text with that hash, whenever it was shown, or ErrUnknownNotice.
 	ByHash(ctx context.Context, hash string) (Text, error)
 }
+
+// Current is the text about a purpose that people are shown now.
+func (l *Ledger) Current(p *ir.Purpose, language string) Text { return l.notices.Current(p, language) }
