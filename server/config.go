@@ -28,6 +28,7 @@ type Config struct {
 	Identity     string // dev or kratos
 	Kratos       Kratos
 	OIDC         OIDC
+	Mail         Mail
 	Documents    string // auto, open, log or enforce; see DocumentMode
 	GraphiQL     string // auto, on or off; see ShowsGraphiQL
 	Limits       Limits
@@ -65,6 +66,15 @@ type OIDC struct {
 	Audience string
 	JWKS     string // URL of the issuer's keys
 	Role     string // claim that holds the role
+}
+
+// Mail is how people are asked by mail. None is sent while URL is empty.
+type Mail struct {
+	policy.Withheld
+
+	URL   string        // of the mail server: smtp://… or smtps://…
+	From  string        // whom mails are from: an address, with a name before it in <>
+	Valid time.Duration // how long a link works
 }
 
 // Limits bound what one request and one principal may ask for.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
+	"github.com/cloakroom-crm/cloakroom/server/mail"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -197,6 +198,30 @@ func redisURL() form {
 		}
 		if _, err := shared.Parse(text); err != nil {
 			return strings.TrimPrefix(err.Error(), "redis: ")
+		}
+		return ""
+	})
+}
+
+func mailURL() form {
+	return checked("url", map[string]any{}, func(text string) string {
+		if text == "" {
+			return ""
+		}
+		if _, err := mail.Parse(text); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+func mailFrom() form {
+	return checked("address", map[string]any{}, func(text string) string {
+		if text == "" {
+			return ""
+		}
+		if _, err := mail.NewSender(mail.Target{}, text); err != nil {
+			return "want an address, for example Example GmbH <privacy@example.com>"
 		}
 		return ""
 	})

@@ -75,6 +75,12 @@ func (s *Server) routes() http.Handler {
 		keys.Get(receiptKeysPath, s.receiptKeys)
 		keys.Head(receiptKeysPath, s.receiptKeys)
 	}
+	if s.asks != nil {
+		// A mail is read anywhere, so its link comes from any page; what it leads to is answered to our own page alone.
+		asked := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried)
+		asked.Get(ConfirmPath, s.asked)
+		asked.With(pages{public: s.config.PublicURL}.guard).Post(ConfirmPath, s.confirm)
+	}
 	notAllowed := notAllowed(r)
 	r.Method(http.MethodOptions, "/graphql", site.preflight(notAllowed))
 	r.MethodNotAllowed(notAllowed)

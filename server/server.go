@@ -24,6 +24,8 @@ type Parts struct {
 	Events    graph.Events       // of which revoked sessions are heard
 	Streams   func(*live.Config) // changes the bounds of streams; nil: they stay as they are
 	Notices   *Notices           // the privacy notice; nil: there is none
+	Asks      Asks               // what people are asked by mail; nil: nobody is
+	Limiter   graph.Limiter      // of whoever does not sign in; nil: without limit
 	Receipts  ReceiptKeys        // of consent, published to whoever verifies them; nil: there are none
 	Checks    []health.Check     // what answers depend on
 	Identity  identity.Authenticator
@@ -48,6 +50,8 @@ type Server struct {
 	graphql   http.Handler
 	notices   *Notices
 	receipts  ReceiptKeys
+	asks      Asks
+	limiter   graph.Limiter
 	health    *health.Board
 	who       identity.Authenticator
 	signsOut  identity.SignsOut // nil: nobody does
@@ -65,7 +69,7 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, asks: p.Asks, limiter: p.Limiter, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
 	s.signsOut, _ = p.Identity.(identity.SignsOut)
 	if s.gpc = p.Signals != nil && p.Signals.Heeds(consent.GlobalPrivacyControl); s.gpc {

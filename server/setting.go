@@ -90,6 +90,13 @@ var settings = []setting{
 	{name: "oidc.role", fallback: "cloakroom_role", form: text(false, "name the claim that holds the role"), field: func(c *Config) any { return &c.OIDC.Role },
 		usage: "claim of a JWT that holds the role"},
 
+	{name: "mail.url", form: mailURL(), secret: true, field: func(c *Config) any { return &c.Mail.URL },
+		usage: "mail server by which people are asked for consent: smtp://HOST:587 (STARTTLS) or smtps://HOST:465, with USER:PASSWORD@ before the host where it wants them; empty: nobody is asked by mail"},
+	{name: "mail.from", form: mailFrom(), field: func(c *Config) any { return &c.Mail.From },
+		usage: "whom mails are from, for example Example GmbH <privacy@example.com>"},
+	{name: "mail.valid", fallback: "48h", form: span(time.Second, 30*24*time.Hour), field: func(c *Config) any { return &c.Mail.Valid },
+		usage: "how long a link in a mail works"},
+
 	{name: "documents", fallback: "auto", form: choice("auto", "open", "log", "enforce"), field: func(c *Config) any { return &c.Documents },
 		effective: Config.DocumentMode,
 		usage:     "operations that are not registered: open answers them, log tells, enforce refuses; auto is open with identity dev, else enforce"},

@@ -47,6 +47,14 @@ func (c Config) problems() (all []Problem) {
 			wrong("oidc.jwks", "name the URL of the issuer's keys")
 		}
 	}
+	if c.Mail.URL != "" {
+		if c.Mail.From == "" {
+			wrong("mail.from", "name the address that mails are from, for example Example GmbH <privacy@example.com>")
+		}
+		if host, _, err := net.SplitHostPort(c.Listen); c.PublicURL == "" && err == nil && (!loopback(host) || freePort(c.Listen)) {
+			wrong("public-url", "name the origin that browsers use, for example https://crm.example.com: links in mails lead there")
+		}
+	}
 	// Whoever can change the keys on the way can be anybody.
 	if u, err := url.Parse(c.OIDC.JWKS); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		wrong("oidc.jwks", "want https: whoever can change the keys on their way can be anybody")

@@ -24,6 +24,7 @@ type Message struct {
 	To      []string
 	Subject string
 	Text    string // the plain part
+	Header  mail.Header
 }
 
 // Box keeps what arrives.
@@ -39,8 +40,11 @@ type Box struct {
 }
 
 // Open starts to listen.
-func Open() (*Box, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func Open() (*Box, error) { return OpenAt("127.0.0.1:0") }
+
+// OpenAt starts to listen at an address: a mail server that comes back.
+func OpenAt(addr string) (*Box, error) {
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +189,7 @@ func (b *Box) keep(to []string, raw []byte) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.messages = append(b.messages, Message{to, subject, text})
+	b.messages = append(b.messages, Message{to, subject, text, m.Header})
 	close(b.arrived)
 	b.arrived = make(chan struct{})
 	return nil

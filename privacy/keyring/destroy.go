@@ -132,7 +132,8 @@ func (k *Keyring) scrub(ctx context.Context, s *store.Store) error {
 	return nil
 }
 
-// close marks the rows of people as being erased, which hides them from everybody, and empties their blind indexes.
+// close marks the rows of people as being erased, which hides them from everybody, empties their blind indexes, and deletes what is
+// kept beside.
 func (k *Keyring) close(ctx context.Context, subjects []uuid.UUID) error {
 	list := k.dd.list(subjects)
 	return within(ctx, k.data, func(tx *sql.Tx) error {
@@ -151,6 +152,11 @@ func (k *Keyring) close(ctx context.Context, subjects []uuid.UUID) error {
 				if _, err := tx.ExecContext(ctx, k.dd.sql(query+k.dd.among(ident(t.SealedBy()))), list); err != nil {
 					return fmt.Errorf("empty the blind indexes of %s: %w", t.Plural, err)
 				}
+			}
+		}
+		for _, table := range k.c.Beside {
+			if _, err := tx.ExecContext(ctx, k.dd.sql(fmt.Sprintf(`DELETE FROM %s WHERE %s`, ident(table), k.dd.among("subject_id"))), list); err != nil {
+				return fmt.Errorf("empty %s: %w", table, err)
 			}
 		}
 		return nil

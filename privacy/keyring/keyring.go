@@ -36,6 +36,8 @@ type Config struct {
 	IndexBits int
 	Now       func() time.Time // default time.Now, and the clock of the keys database where processes on several machines share it
 	Log       *slog.Logger     // security events and failures; default slog.Default()
+	// Beside are further tables of the data whose rows, by subject_id, go with whoever is erased.
+	Beside []string
 	// JobRows is how many rows a job handles in one transaction; default 500.
 	JobRows int
 	Trace   func(sql string) // sees the statements that fetch data keys; nil: none

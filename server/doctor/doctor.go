@@ -72,6 +72,7 @@ func Look(ctx context.Context, g server.Gathered, o house.Options, wrong error) 
 		{[]string{"kratos"}, p.kratos},
 		{[]string{"kratos admin"}, p.kratosAdmin},
 		{[]string{"oidc"}, p.oidc},
+		{[]string{"mail"}, p.mail},
 	}, lookLimit)
 }
 

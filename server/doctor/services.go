@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cloakroom-crm/cloakroom/server/identity"
+	"github.com/cloakroom-crm/cloakroom/server/mail"
 	"github.com/cloakroom-crm/cloakroom/server/shared"
 )
 
@@ -120,4 +121,29 @@ func (p *patient) oidc(ctx context.Context, tell teller) {
 		return
 	}
 	tell("oidc", OK, fmt.Sprintf("the issuer has %d keys to sign with", n), "")
+}
+
+func (p *patient) mail(ctx context.Context, tell teller) {
+	c := p.Config.Mail
+	if c.URL == "" {
+		tell("mail", Skip, "mail.url is not set: nobody is asked for consent by mail", "")
+		return
+	}
+	target, err := mail.Parse(c.URL)
+	if err != nil {
+		tell("mail", Fail, err.Error(), "")
+		return
+	}
+	sender, err := mail.NewSender(target, c.From)
+	if err != nil {
+		tell("mail", Fail, err.Error(), "")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	if err := sender.Reach(ctx); err != nil {
+		tell("mail", Warn, err.Error(), "start it, or see that the URL in the setting `mail.url` is right; until then mails wait, and everything else is answered")
+		return
+	}
+	tell("mail", OK, "the mail server takes mails; links lead to "+p.Config.Origin(), "")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/graph"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
 	"github.com/cloakroom-crm/cloakroom/privacy/published"
@@ -150,6 +151,7 @@ func PendingIn(ctx context.Context, data, keys, ledger *store.Store) ([]store.Pe
 		return nil, err
 	}
 	for _, more := range []func() ([]store.Pending, error){
+		func() ([]store.Pending, error) { return optin.Pending(ctx, data) },
 		func() ([]store.Pending, error) { return shared.Pending(ctx, data) },
 		func() ([]store.Pending, error) { return keyring.Pending(ctx, keys, ledger) },
 	} {

@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph"
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
@@ -54,6 +55,7 @@ type Options struct {
 	Gateway  func(*graph.Config)
 	Observer graph.Observer // sees what operations come to; nil: nobody looks
 	Trace    read.Trace     // sees their steps; nil: nobody looks
+	Mail     Mail           // how people are asked by mail
 	Redis    string         // URL of what replicas share, see shared.Parse; empty: kept in this process
 	Rates    shared.Rates   // how much somebody may ask
 }
@@ -83,6 +85,7 @@ type House struct {
 	root     string // URI of the root key
 	log      *slog.Logger
 	care     care
+	post     *post
 	scratch  string // a directory to remove
 }
 
@@ -185,6 +188,9 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.store.Migrate(ctx, o.Lose...); err != nil {
 		return err
 	}
+	if err := optin.Migrate(ctx, h.store); err != nil {
+		return err
+	}
 	if !o.AsIs {
 		if err := published.Publish(ctx, h.store, h.Schema, time.Now()); err != nil {
 			return err
@@ -208,11 +214,18 @@ func (h *House) settle(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	asking, err := optin.New(optin.Config{Schema: h.Schema, Dialect: h.store.Dialect, Key: keys.Asking, Valid: o.Mail.Valid, Mails: o.Mail.Server != ""})
+	if err != nil {
+		return err
+	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Receipts: h.Receipts, Keys: keys, Standbys: h.standby, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
-		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace}
+		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace, Asking: asking}
 	if o.Gateway != nil {
 		o.Gateway(&c)
+	}
+	if h.post, err = openPost(o.Mail); err != nil {
+		return err
 	}
 	h.Gateway, err = graph.New(c)
 	if err != nil {
@@ -237,7 +250,7 @@ func (h *House) openKeyring(ctx context.Context, o Options) (err error) {
 	if h.ledger, err = store.OpenDurable(ctx, o.Keys.Ledger); err != nil {
 		return fmt.Errorf("erasure ledger: %w", explained(err, o.Keys.Ledger))
 	}
-	c := keyring.Config{Schema: h.Schema, Data: h.store, Keys: h.keys, Ledger: h.ledger, Root: rootkey.Later(o.Keys.Root), Log: o.Log}
+	c := keyring.Config{Schema: h.Schema, Data: h.store, Keys: h.keys, Ledger: h.ledger, Root: rootkey.Later(o.Keys.Root), Log: o.Log, Beside: []string{optin.Table}}
 	h.Keyring, err = keyring.Open(ctx, c)
 	if inFile && errors.Is(err, rootkey.ErrMissing) {
 		if err := rootkey.CreateFile(path); err != nil {

@@ -31,12 +31,13 @@ const (
 )
 
 // Tend does what a server does beside answering, until ctx ends. It carries out again what a restored backup brought back:
-// with Options.Hold nothing is answered before that is through. And it learns what other processes do with the keys.
+// with Options.Hold nothing is answered before that is through. It learns what other processes do with the keys, and sends the mails that wait.
 func (h *House) Tend(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { h.replay(ctx) })
-	both.Go(func() { h.follow(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { h.replay(ctx) })
+	all.Go(func() { h.follow(ctx) })
+	all.Go(func() { h.send(ctx) })
+	all.Wait()
 }
 
 // replay tries until it succeeds: there is no other way on, and the cause may pass. Then it looks again now and then.
@@ -126,6 +127,14 @@ func (h *House) Checks() []health.Check {
 			}
 			return "", nil
 		}},
+	}
+	if h.post.sender != nil {
+		checks = append(checks, health.Check{Name: "mail", Look: func(context.Context) (string, error) {
+			if h.post.failing.Load() {
+				return "mails wait: the last one could not be sent", nil // send has logged the cause
+			}
+			return "", nil
+		}})
 	}
 	if h.Shared.OnRedis() {
 		checks = append(checks, health.Check{Name: "redis", Look: func(ctx context.Context) (string, error) {

@@ -22,6 +22,9 @@ const DefaultRate = 60_000
 // thousand.
 const rightsRate, rightsBurst = 60, 30
 
+// strangersRate is what may be asked from one address without signing in, and in one go. Many people may be behind one: a proxy.
+const strangersRate, strangersBurst = 600, 120
+
 // budget is a rate as the generic cell rate algorithm has it (GCRA, ITU-T I.371): each point takes time, and spending may
 // run ahead of time by so much.
 type budget struct{ rate, burst int }
@@ -46,6 +49,8 @@ func (r Rates) budget(s graph.Spending) budget {
 	switch own, ok := r.Roles[s.Role]; {
 	case s.Rights:
 		rate, burst = rightsRate, rightsBurst
+	case s.Principal == "":
+		rate, burst = strangersRate, strangersBurst
 	case ok && own > 0:
 		rate, burst = own, max(int(int64(burst)*int64(own)/int64(rate)), 1)
 	}
@@ -56,6 +61,9 @@ func (r Rates) budget(s graph.Spending) budget {
 func account(s graph.Spending) []string {
 	if s.Rights {
 		return []string{"rights", s.Principal}
+	}
+	if s.Principal == "" {
+		return []string{"address", s.Address}
 	}
 	return []string{"principal", s.Principal, s.Role}
 }

@@ -17,6 +17,7 @@ type Sources struct {
 	Connections   func() int                     // that stream
 	States        func() map[string]health.State // of what answers depend on
 	Pools         map[string]func() sql.DBStats  // of connections, by what is in the database
+	Mails         func() int64                   // that wait to be sent
 	Standbys      func() []standby.State         // of the database, that may answer queries
 }
 
@@ -46,6 +47,9 @@ func (t *Telemetry) Add(s Sources) {
 	}
 	if s.Connections != nil {
 		gauge("cloakroom_streams_open", "Event streams and WebSockets that are open.", func() float64 { return float64(s.Connections()) })
+	}
+	if s.Mails != nil {
+		gauge("cloakroom_mails_waiting", "Mails that wait to be sent, by whichever gateway.", func() float64 { return float64(s.Mails()) })
 	}
 	if s.States != nil {
 		t.registry.MustRegister(states(s.States))
