@@ -109,6 +109,8 @@ func TestSpending(t *testing.T) {
 			"exercising rights":    {Principal: "ann", Role: "SOME", Points: 30, Rights: true},
 			"more than all of it":  {Principal: "eve", Role: "SOME", Points: 1000},
 			"someone named as one": {Principal: "annSOME", Points: 1},
+			"an address":           {Address: "192.0.2.1", Points: 120},
+			"another address":      {Address: "192.0.2.2", Points: 120},
 		} {
 			if wait := spend(0, other); wait != 0 {
 				t.Errorf("%s waits %s", what, wait)
@@ -119,6 +121,9 @@ func TestSpending(t *testing.T) {
 		}
 		if wait := spend(1, graph.Spending{Principal: "ann", Rights: true, Points: 1}); wait == 0 {
 			t.Error("rights can be exercised without end")
+		}
+		if wait := spend(1, graph.Spending{Address: "192.0.2.1", Points: 1}); wait == 0 {
+			t.Error("from an address can be asked without end")
 		}
 	})
 }
