@@ -253,7 +253,7 @@ func (e *Engine) asked(ctx context.Context, in standing, t optin.Token, lock boo
 	}
 	p := e.Asking.Purpose(r)
 	text := e.Ledger.Current(p, r.Language)
-	if !e.Asking.WentTo(r, addresses) || text.Hash != r.Notice || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
+	if !e.Asking.WentTo(r, addresses) || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
 		return nil, Asked{}, errVoid
 	}
 	return r, Asked{p, text, r.ExpiresAt}, nil
@@ -262,7 +262,7 @@ func (e *Engine) asked(ctx context.Context, in standing, t optin.Token, lock boo
 // open fails with errVoid where a request must not be put to the person, or answered.
 func (e *Engine) open(ctx context.Context, in standing, r *optin.Request, now time.Time) error {
 	p := e.Asking.Purpose(r)
-	if p == nil {
+	if p == nil || e.Ledger.Current(p, r.Language).Hash != r.Notice { // they would agree to something else
 		return errVoid
 	}
 	open, err := e.Ledger.In(in.client, in.db).Open(ctx, consent.Question{Subject: r.Subject, Purpose: p, Asked: r.Created, Own: r.Own}, now)

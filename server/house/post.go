@@ -71,6 +71,9 @@ func (h *House) send(ctx context.Context) {
 		}
 		if n, err := h.Gateway.MailsWaiting(ctx); err == nil {
 			h.post.waiting.Store(n)
+			if n == 0 { // what waited has run out
+				h.post.failing.Store(false)
+			}
 		}
 		select {
 		case <-ctx.Done():
