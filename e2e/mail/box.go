@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Box struct {
 	messages []Message
 	arrived  chan struct{} // closed and replaced at every arrival
 	open     map[net.Conn]bool
+	slow     atomic.Int64
 }
 
 // Open starts to listen.
@@ -75,6 +77,9 @@ func (b *Box) Close() error {
 	b.work.Wait()
 	return err
 }
+
+// Slow has it think about every message for a while before it takes it.
+func (b *Box) Slow(d time.Duration) { b.slow.Store(int64(d)) }
 
 // To lists what somebody was sent so far.
 func (b *Box) To(address string) []Message {
@@ -157,6 +162,7 @@ func (b *Box) serve(conn net.Conn) {
 			if err != nil || len(raw) > maxMessage {
 				return
 			}
+			time.Sleep(time.Duration(b.slow.Load()))
 			if err := b.keep(to, raw); err != nil {
 				ok = say("554 unreadable")
 				break
