@@ -143,6 +143,7 @@ type QueryResolver interface {
 	ConsentHistory(ctx context.Context, subject *string, purpose *string, first *int, after *string) (*model.ConsentHistory, error)
 	Restriction(ctx context.Context, subject *string) (*model.RestrictionState, error)
 	NoticeText(ctx context.Context, hash string) (*model.NoticeText, error)
+	UnsubscribeLinks(ctx context.Context, ids []string) ([]*model.UnsubscribeLink, error)
 }
 type SubscriptionResolver interface {
 	ConsentChanged(ctx context.Context, subject *string) (<-chan *model.ConsentChange, error)
@@ -2337,6 +2338,20 @@ func (ec *executionContext) field_Query_tickets_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_unsubscribeLinks_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6961,6 +6976,50 @@ func (ec *executionContext) fieldContext_Query_noticeText(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_unsubscribeLinks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_unsubscribeLinks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().UnsubscribeLinks(ctx, fc.Args["ids"].([]string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UnsubscribeLink) graphql.Marshaler {
+			return ec.marshalNUnsubscribeLink2ᚕᚖgithubᚗcomᚋcloakroomᚑcrmᚋcloakroomᚋgraphᚋmodelᚐUnsubscribeLink(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_unsubscribeLinks(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type UnsubscribeLink does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_unsubscribeLinks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9407,6 +9466,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_noticeText(ctx, field)
 				})
+		case "unsubscribeLinks":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_unsubscribeLinks(ctx, field)
+				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -10869,6 +10934,16 @@ func (ec *executionContext) unmarshalNTicketOrder2map(ctx context.Context, v any
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNUnsubscribeLink2ᚕᚖgithubᚗcomᚋcloakroomᚑcrmᚋcloakroomᚋgraphᚋmodelᚐUnsubscribeLink(ctx context.Context, sel ast.SelectionSet, v []*model.UnsubscribeLink) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalOUnsubscribeLink2ᚖgithubᚗcomᚋcloakroomᚑcrmᚋcloakroomᚋgraphᚋmodelᚐUnsubscribeLink(ctx, sel, v[i])
+	})
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNUpdateAccountInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := graphql.UnmarshalMap(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11811,6 +11886,13 @@ func (ec *executionContext) unmarshalOTicketWhere2map(ctx context.Context, v any
 	}
 	res, err := graphql.UnmarshalMap(v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUnsubscribeLink2ᚖgithubᚗcomᚋcloakroomᚑcrmᚋcloakroomᚋgraphᚋmodelᚐUnsubscribeLink(ctx context.Context, sel ast.SelectionSet, v *model.UnsubscribeLink) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func (ec *executionContext) marshalOUser2ᚖgithubᚗcomᚋcloakroomᚑcrmᚋcloakroomᚋgraphᚋmodelᚐUser(ctx context.Context, sel ast.SelectionSet, v *model.User) graphql.Marshaler {

@@ -28,6 +28,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/write"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optout"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/published"
 )
@@ -61,6 +62,8 @@ type Config struct {
 	Observer  Observer // sees what operations come to; nil: nobody looks
 	// Asking keeps what people are asked by mail; nil: nobody is.
 	Asking *optin.Requests
+	// Leaving makes and opens the links by which people opt out; nil: there are none.
+	Leaving *optout.Links
 }
 
 // SignIn says where somebody proves who they are: addresses of the flow by kind of client ("browser", "native").
@@ -103,6 +106,7 @@ type Gateway struct {
 	strangers *lru.LRU[struct{}]           // digests that were logged
 	signals   signals
 	asking    *optin.Requests
+	leaving   *optout.Links
 }
 
 // ErrStale says that the schema files are newer than the code generated from them.
@@ -121,7 +125,7 @@ func New(c Config) (*Gateway, error) {
 	}
 	g := &Gateway{schema: c.Schema, store: c.Store, keys: c.Keyring, now: c.Now, log: c.Log,
 		limits: c.Limits.orDefault(), limiter: c.Limiter, admission: c.Admission, observer: c.Observer, events: c.Events, documents: c.Documents, mode: c.Mode, strangers: lru.New[struct{}](1000),
-		signIn: c.SignIn, asking: c.Asking}
+		signIn: c.SignIn, asking: c.Asking, leaving: c.Leaving}
 	if g.events == nil {
 		g.events = newLocal()
 	}
@@ -148,7 +152,7 @@ func New(c Config) (*Gateway, error) {
 	g.reads, err = read.New(read.Config{Schema: c.Schema, Source: c.Store.Client, DB: c.Store.DB, Pool: c.Store.Pool, Standbys: standbys,
 		Dialect: dialectOf(c.Store.Dialect), Cursors: cursors, Masker: policy.NewMasker(c.Keys.Pseudonym), Opener: opener{c.Keyring, c.Log},
 		Book:     write.Book{Schema: c.Schema, Consents: g.ledger.In(c.Store.Client, c.Store.DB), Notices: notices, Receipts: c.Receipts, Log: c.Log},
-		MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told})
+		MinGroup: c.MinGroup, Trace: c.Trace, Told: c.Told, OptOut: optOut(c.Leaving)})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type Keys struct {
 	Cursor    []byte
 	Pseudonym []byte
 	Asking    []byte // links that are mailed are derived from it
+	Leaving   []byte // seals the links by which people opt out
 	Shared    []byte // what replicas share outside of the database is sealed and signed with keys derived from it
 }
 
@@ -73,7 +74,7 @@ func DeriveKeys(root []byte) (Keys, error) {
 		size  int
 		key   *[]byte
 	}{{"cloakroom cursor v2", read.CursorKeySize, &k.Cursor}, {"cloakroom pseudonym v1", 32, &k.Pseudonym}, {"cloakroom shared v1", 32, &k.Shared},
-		{"cloakroom asking v1", 32, &k.Asking}} {
+		{"cloakroom asking v1", 32, &k.Asking}, {"cloakroom leaving v1", 32, &k.Leaving}} {
 		var err error
 		if *d.key, err = hkdf.Key(sha256.New, root, nil, d.label, d.size); err != nil {
 			return Keys{}, fmt.Errorf("derive key: %w", err)

@@ -212,6 +212,10 @@ func (r *queryResolver) NoticeText(ctx context.Context, _ string) (*model.Notice
 	return one[model.NoticeText](r.Reads.Resolve(ctx))
 }
 
+func (r *queryResolver) UnsubscribeLinks(ctx context.Context, _ []string) ([]*model.UnsubscribeLink, error) {
+	return several[model.UnsubscribeLink](r.Reads.ResolveList(ctx))
+}
+
 func (r *mutationResolver) GiveConsent(ctx context.Context, _ map[string]any) (*model.ConsentPayload, error) {
 	return one[model.ConsentPayload](r.Writes.Resolve(ctx))
 }

@@ -116,6 +116,14 @@ func (c Config) Origin() string {
 	return "http://" + c.Listen
 }
 
+// LinkOrigin is the origin that links in mails lead to; empty where nobody said which that is.
+func (c Config) LinkOrigin() string {
+	if host, _, err := net.SplitHostPort(c.Listen); c.PublicURL == "" && (err != nil || !loopback(host) || freePort(c.Listen)) {
+		return ""
+	}
+	return c.Origin()
+}
+
 // LoginURL is where a browser begins to sign in.
 func (c Config) LoginURL() string {
 	if c.Kratos.Login != "" || c.Kratos.URL == "" {

@@ -50,13 +50,14 @@ func policyOf(page string) string {
 		"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 }
 
-// confirming is a page of the way to consent.
+// confirming is a page behind a link in a mail.
 type confirming struct {
 	Page     notice.Page
-	Text     string // the text that is agreed to, to the byte
+	Text     string // the text that is agreed to, to the byte; empty: there is none
 	Language string // of Text
 	Token    string
 	Action   string
+	OneClick bool // the button says what a mail program does (RFC 8058)
 }
 
 // maxForm bounds what is read of the answer.
@@ -70,7 +71,8 @@ func (s *Server) asked(w http.ResponseWriter, r *http.Request) {
 		s.unasked(w, r, err)
 		return
 	}
-	s.tell(w, r, http.StatusOK, confirming{notice.Ask(s.asks.Schema(), a.Purpose, a.Text.Language).Question(a.ExpiresAt), a.Text.Body, a.Text.Language, token, ConfirmPath})
+	s.tell(w, r, http.StatusOK, confirming{Page: notice.Ask(s.asks.Schema(), a.Purpose, a.Text.Language).Question(a.ExpiresAt),
+		Text: a.Text.Body, Language: a.Text.Language, Token: token, Action: ConfirmPath})
 }
 
 // confirm records what was asked. The token comes in the body, so that this address says nothing about it.
@@ -86,16 +88,21 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 
 // unasked answers for a link that does not work, the same whatever the reason, and for one that cannot be followed now.
 func (s *Server) unasked(w http.ResponseWriter, r *http.Request, err error) {
+	s.unfollowed(w, r, err, notice.Void, notice.Later, notice.Unsure)
+}
+
+// unfollowed answers for a link that was not followed: it does not work, or not now, or nobody knows.
+func (s *Server) unfollowed(w http.ResponseWriter, r *http.Request, err error, void, later, unsure func(wish string) notice.Page) {
 	wish := r.Header.Get("Accept-Language")
 	if errors.Is(err, graph.ErrVoid) {
-		s.tell(w, r, http.StatusNotFound, confirming{Page: notice.Void(wish)})
+		s.tell(w, r, http.StatusNotFound, confirming{Page: void(wish)})
 		return
 	}
 	s.log.ErrorContext(r.Context(), "a mailed link cannot be followed", "err", err)
-	page := notice.Later(wish)
+	page := later(wish)
 	var known *read.Error
 	if errors.As(err, &known) && known.Code == read.CodeUnknown {
-		page = notice.Unsure(wish)
+		page = unsure(wish)
 	}
 	w.Header().Set("Retry-After", "5")
 	s.tell(w, r, http.StatusServiceUnavailable, confirming{Page: page})

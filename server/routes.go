@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/cloakroom-crm/cloakroom/graph/read"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optout"
 	"github.com/cloakroom-crm/cloakroom/server/identity"
 	"github.com/cloakroom-crm/cloakroom/server/telemetry"
 )
@@ -80,6 +81,12 @@ func (s *Server) routes() http.Handler {
 		asked := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried)
 		asked.Get(ConfirmPath, s.asked)
 		asked.With(pages{public: s.config.PublicURL}.guard).Post(ConfirmPath, s.confirm)
+	}
+	if s.leaves != nil {
+		// Whoever has the link may do what it does, from any page and from none: a mail program sends no Origin.
+		mailed := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried)
+		mailed.Get(optout.Path, s.unsubscribing)
+		mailed.Post(optout.Path, s.unsubscribe)
 	}
 	notAllowed := notAllowed(r)
 	r.Method(http.MethodOptions, "/graphql", site.preflight(notAllowed))

@@ -25,6 +25,7 @@ type Parts struct {
 	Streams   func(*live.Config) // changes the bounds of streams; nil: they stay as they are
 	Notices   *Notices           // the privacy notice; nil: there is none
 	Asks      Asks               // what people are asked by mail; nil: nobody is
+	Leaves    Leaves             // how they opt out by mail; nil: they cannot
 	Limiter   graph.Limiter      // of whoever does not sign in; nil: without limit
 	Receipts  ReceiptKeys        // of consent, published to whoever verifies them; nil: there are none
 	Checks    []health.Check     // what answers depend on
@@ -51,6 +52,7 @@ type Server struct {
 	notices   *Notices
 	receipts  ReceiptKeys
 	asks      Asks
+	leaves    Leaves
 	limiter   graph.Limiter
 	health    *health.Board
 	who       identity.Authenticator
@@ -69,7 +71,7 @@ type Server struct {
 
 // New assembles a server. The configuration must be valid.
 func New(c Config, p Parts) *Server {
-	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, asks: p.Asks, limiter: p.Limiter, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
+	s := &Server{config: c, graphql: p.GraphQL, notices: p.Notices, receipts: p.Receipts, asks: p.Asks, leaves: p.Leaves, limiter: p.Limiter, health: health.NewBoard(p.Log, p.Checks), who: p.Identity, knownRole: p.KnownRole, sample: p.Sample, desk: p.Desk, files: web.Files(), telemetry: p.Telemetry, log: p.Log,
 		leaving: newLeaving()}
 	s.signsOut, _ = p.Identity.(identity.SignsOut)
 	if s.gpc = p.Signals != nil && p.Signals.Heeds(consent.GlobalPrivacyControl); s.gpc {

@@ -51,7 +51,7 @@ func (c Config) problems() (all []Problem) {
 		if c.Mail.From == "" {
 			wrong("mail.from", "name the address that mails are from, for example Example GmbH <privacy@example.com>")
 		}
-		if host, _, err := net.SplitHostPort(c.Listen); c.PublicURL == "" && err == nil && (!loopback(host) || freePort(c.Listen)) {
+		if c.LinkOrigin() == "" {
 			wrong("public-url", "name the origin that browsers use, for example https://crm.example.com: links in mails lead there")
 		}
 	}

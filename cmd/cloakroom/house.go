@@ -69,7 +69,7 @@ func houseOptions(c *cobra.Command) (house.Options, error) {
 // optionsOf are the places a configuration names.
 func optionsOf(c server.Config, log *slog.Logger) house.Options {
 	return house.Options{Data: c.Data, Database: c.DatabaseURL(), Check: c.Migrate == "check", Log: log, Standbys: c.ReadReplicas, Confirm: c.Confirm,
-		Mail: house.Mail{Server: c.Mail.URL, From: c.Mail.From, Link: c.Origin() + server.ConfirmPath, Valid: c.Mail.Valid},
+		Mail: house.Mail{Server: c.Mail.URL, From: c.Mail.From, Link: c.Origin() + server.ConfirmPath, Valid: c.Mail.Valid}, Links: c.LinkOrigin(),
 		Keys: house.Keys{Database: c.Keys.DSN, Root: c.Keys.Root, Ledger: c.Keys.Ledger}}
 }
 

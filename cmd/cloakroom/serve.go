@@ -98,7 +98,7 @@ func serve(c *cobra.Command, _ []string) (err error) {
 	}()
 	defer func() { stop(); <-tended }() // before the house is closed
 	return server.New(config, server.Parts{
-		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Notices: notices, Receipts: h.Receipts, Asks: h.Gateway, Limiter: h.Shared.Limiter, Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
+		GraphQL: h.Gateway, Live: h.Gateway, Events: h.Gateway.Events(), Notices: notices, Receipts: h.Receipts, Asks: h.Gateway, Leaves: h.Gateway, Limiter: h.Shared.Limiter, Checks: append(h.Checks(), depends...), Identity: who, Telemetry: t, Log: log,
 		Signals:   h.Gateway,
 		Sample:    sample(h),
 		Desk:      desk(config, h, who),

@@ -215,6 +215,18 @@ input LiftRestrictionInput {
   evidence: String
 }
 
+"What goes into a mail, so that whoever reads it opts out of the mail's purpose with one click (RFC 8058)."
+type UnsubscribeLink {
+  "Of the record that was asked for."
+  id: ID!
+  "For the text of the mail: a page with one button."
+  url: String!
+  "The header List-Unsubscribe. It and the next one have to be among those that DKIM signs."
+  listUnsubscribe: String!
+  "The header List-Unsubscribe-Post."
+  listUnsubscribePost: String!
+}
+
 type ConsentPayload {
   consent: ConsentState!
   "The line of the ledger that records it."
@@ -249,6 +261,8 @@ func (w *sdl) consentQueries() {
 	w.line(`  restriction(%s): RestrictionState!`, consentArgument)
 	w.line(`  "A text that people are or were shown, by its hash; null where none is known by it."`)
 	w.line(`  noticeText(hash: String!): NoticeText`)
+	w.line(`  "How the people who get a mail opt out of its purpose, that of the operation, by the ids of their records; null where there is none. A link does not run out."`)
+	w.line(`  unsubscribeLinks(ids: [ID!]!): [UnsubscribeLink]!`)
 }
 
 func (w *sdl) consentMutations() {

@@ -19,7 +19,7 @@ const (
 func objectNames(s *ir.Schema) []string {
 	names := []string{"PageInfo", "Me"}
 	if s.Enum(purposeEnum) != nil {
-		names = append(names, "ConsentState", "ConsentPayload", "ConsentChange", "ConsentEntry", "ConsentHistory", "NoticeText", "RequestConsentPayload", "RestrictionState", "RestrictionPayload")
+		names = append(names, "ConsentState", "ConsentPayload", "ConsentChange", "ConsentEntry", "ConsentHistory", "NoticeText", "UnsubscribeLink", "RequestConsentPayload", "RestrictionState", "RestrictionPayload")
 	}
 	names = append(names, searchObjects(len(search.Types(s)))...)
 	for _, t := range s.Types {

@@ -63,7 +63,7 @@ var objectName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 // reservedTypes are API types that exist in every schema.
 var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "ConsentEntry", "ConsentHistory", "ConsentDecision",
-	"ConsentMethod", "NoticeText", "RestrictionState", "RestrictionGround", "GiveConsentInput", "RequestConsentInput", "WithdrawConsentInput", "ObjectToInput",
+	"ConsentMethod", "NoticeText", "UnsubscribeLink", "RestrictionState", "RestrictionGround", "GiveConsentInput", "RequestConsentInput", "WithdrawConsentInput", "ObjectToInput",
 	"WithdrawObjectionInput", "OverruleObjectionInput", "RestrictProcessingInput", "InformOfLiftingInput", "LiftRestrictionInput",
 	"ConsentPayload", "RequestConsentPayload", "RestrictionPayload",
 	"OrderDirection", "IDFilter", "StringFilter", "StringExactFilter", "IntFilter", "FloatFilter", "BooleanFilter", "DecimalFilter",
@@ -71,7 +71,7 @@ var reservedTypes = []string{"Node", "PageInfo", "Me", "ConsentState", "ConsentE
 
 // reservedOperations are root fields that exist in every schema.
 var reservedOperations = map[string][]string{
-	"Query":    {"node", "nodes", "me", "search", "consents", "consentHistory", "restriction", "noticeText"},
+	"Query":    {"node", "nodes", "me", "search", "consents", "consentHistory", "restriction", "noticeText", "unsubscribeLinks"},
 	"Mutation": {"giveConsent", "requestConsent", "withdrawConsent", "objectTo", "withdrawObjection", "overruleObjection", "restrictProcessing", "informOfLifting", "liftRestriction"},
 }
 

@@ -1648,6 +1648,17 @@ func (o *TicketEdge) UnmarshalGQLContext(ctx context.Context, v any) error {
 	return o.Object.UnmarshalGQLContext(ctx, v)
 }
 
+// UnsubscribeLink is an encoded UnsubscribeLink.
+type UnsubscribeLink struct{ read.Object }
+
+func (o UnsubscribeLink) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return o.Object.MarshalGQLContext(ctx, w)
+}
+
+func (o *UnsubscribeLink) UnmarshalGQLContext(ctx context.Context, v any) error {
+	return o.Object.UnmarshalGQLContext(ctx, v)
+}
+
 // UpdateAccountPayload is an encoded UpdateAccountPayload.
 type UpdateAccountPayload struct{ read.Object }
 

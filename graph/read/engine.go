@@ -44,6 +44,7 @@ type Config struct {
 	Plans    int    // cached plans; default 1024
 	Trace    Trace  // sees the steps of the work; nil: nobody looks
 	Told     Told   // what viewers were told in aggregates; nil: kept in this process
+	OptOut   OptOut // how people opt out by a mail; nil: they cannot
 }
 
 // Engine answers queries.
@@ -58,6 +59,7 @@ type Engine struct {
 	masker      policy.Masker
 	opener      Opener
 	book        Book
+	optOut      OptOut
 	pageSize    int
 	maxPage     int
 	minGroup    int64
@@ -95,15 +97,17 @@ const (
 	rootHistory
 	rootRestriction
 	rootNotice
+	rootLinks
 )
 
 // New returns an engine for a compiled schema and the store generated from it.
 func New(c Config) (*Engine, error) {
 	e := &Engine{schema: c.Schema, source: c.Source, db: c.DB, pool: c.Pool, standbys: c.Standbys, dialect: c.Dialect, cursors: c.Cursors, masker: c.Masker,
-		opener: c.Opener, book: c.Book, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
+		opener: c.Opener, book: c.Book, optOut: c.OptOut, pageSize: c.PageSize, maxPage: c.MaxPage, trace: c.Trace,
 		consentBits: policy.ConsentBits(c.Schema), satisfies: map[*ir.Type][]string{}, changes: map[string]*ir.Type{}, roots: map[string]root{
 			"node": {kind: rootNode}, "nodes": {kind: rootNodes}, "me": {kind: rootMe}, "search": {kind: rootSearch},
-			"consents": {kind: rootConsents}, "consentHistory": {kind: rootHistory}, "restriction": {kind: rootRestriction}, "noticeText": {kind: rootNotice}}}
+			"consents": {kind: rootConsents}, "consentHistory": {kind: rootHistory}, "restriction": {kind: rootRestriction}, "noticeText": {kind: rootNotice},
+			"unsubscribeLinks": {kind: rootLinks}}}
 	e.disclosed.schema, e.disclosed.told = c.Schema.Hash, c.Told
 	if c.Told == nil {
 		e.disclosed.told = &toldHere{}
@@ -237,6 +241,9 @@ func (e *Engine) resolveList(ctx context.Context, s *Session) ([]Object, error) 
 	ids := make([]string, len(list))
 	for i, v := range list {
 		ids[i], _ = v.(string)
+	}
+	if e.roots[f.Name].kind == rootLinks {
+		return e.links(ctx, s, op, f, ids)
 	}
 	return e.get(ctx, s, op, f, pathOf(ctx), nil, ids)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
 	"github.com/cloakroom-crm/cloakroom/ent/consententry"
+	"github.com/cloakroom-crm/cloakroom/ent/guard"
 )
 
 // Signal is how a person's program opts out for them.
@@ -30,22 +31,38 @@ var optOuts = uuid.MustParse("0190b1c2-6f4e-7d3a-9a55-3c1f0e8d7b60")
 func (s Signal) Of(schema *ir.Schema) []*ir.Purpose {
 	var out []*ir.Purpose
 	for _, p := range schema.Purposes {
-		if p.Stated() && slices.Contains(p.OptOut, s.Name) {
+		if s.HeededBy(p) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
+// HeededBy reports whether a purpose heeds the signal.
+func (s Signal) HeededBy(p *ir.Purpose) bool { return p.Stated() && slices.Contains(p.OptOut, s.Name) }
+
 // Entry is what the signal says of a purpose: consent is withdrawn, also where none was given, so that the person can see that they
 // were heard; to what is open to objection they object.
 func (s Signal) Entry(subject policy.SubjectID, p *ir.Purpose, at time.Time) Entry {
-	d := Object
-	if p.ByConsent() {
-		d = Withdraw
-	}
-	return Entry{ID: uuid.NewSHA1(optOuts, fmt.Appendf(nil, "%s %d %s", subject, p.Bit, s.Name)), Subject: subject, Decision: d, Purpose: p, At: at,
+	return Entry{ID: uuid.NewSHA1(optOuts, fmt.Appendf(nil, "%s %d %s", subject, p.Bit, s.Name)), Subject: subject, Decision: no(p), Purpose: p, At: at,
 		Method: s.Method, Actor: BySystem}
+}
+
+// no is how a person says no to a purpose.
+func no(p *ir.Purpose) Decision {
+	if p.ByConsent() {
+		return Withdraw
+	}
+	return Object
+}
+
+// No is what a person says who opts out of a purpose themselves; nil where their last word about it was the same.
+func (b Book) No(ctx context.Context, subject policy.SubjectID, p *ir.Purpose, method Method, at time.Time) (*Entry, error) {
+	last, err := b.last(ctx, subject, consententry.Bit(p.Bit))
+	if err != nil || last != nil && last.Decision == no(p) {
+		return nil, err
+	}
+	return &Entry{ID: guard.NewID(), Subject: subject, Decision: no(p), Purpose: p, At: at, Method: method, Actor: BySubject}, nil
 }
 
 // Unheard returns the purposes for which a person's signal was not recorded yet, and when it last was for another. What was recorded

@@ -21,6 +21,7 @@ import (
 	"github.com/cloakroom-crm/cloakroom/graph/read"
 	"github.com/cloakroom-crm/cloakroom/graph/schema"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/optin"
+	"github.com/cloakroom-crm/cloakroom/privacy/consent/optout"
 	"github.com/cloakroom-crm/cloakroom/privacy/consent/receipt"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring"
 	"github.com/cloakroom-crm/cloakroom/privacy/keyring/rootkey"
@@ -56,6 +57,7 @@ type Options struct {
 	Observer graph.Observer // sees what operations come to; nil: nobody looks
 	Trace    read.Trace     // sees their steps; nil: nobody looks
 	Mail     Mail           // how people are asked by mail
+	Links    string         // origin that the links lead to by which people opt out; empty: none are made
 	Redis    string         // URL of what replicas share, see shared.Parse; empty: kept in this process
 	Rates    shared.Rates   // how much somebody may ask
 }
@@ -218,9 +220,13 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	leaving, err := optout.New(h.Schema, keys.Leaving, o.Links)
+	if err != nil {
+		return err
+	}
 	c := graph.Config{Schema: h.Schema, Store: h.store, Keyring: h.Keyring, Receipts: h.Receipts, Keys: keys, Standbys: h.standby, Log: o.Log,
 		Limiter: h.Shared.Limiter, Events: h.Shared.Events, Documents: h.Shared.Documents, Once: h.Shared.Once, Told: h.Shared.Told,
-		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace, Asking: asking}
+		Admission: h.Gate, Observer: o.Observer, Trace: o.Trace, Asking: asking, Leaving: leaving}
 	if o.Gateway != nil {
 		o.Gateway(&c)
 	}
