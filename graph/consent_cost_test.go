@@ -202,7 +202,7 @@ func TestClientOfTheCost(t *testing.T) {
 				t.Fatalf("%v: %s", err, answer)
 			}
 		}
-		fmt.Println(n)
+		fmt.Fprintln(os.Stdout, n)
 	}
 }
 
