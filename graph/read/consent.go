@@ -117,6 +117,13 @@ func (e *Engine) textBy(ctx context.Context, hash string) (any, error) {
 	if hash == "" {
 		return nil, nil
 	}
+	s, err := SessionFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := s.texts.Load(hash); ok {
+		return known, nil
+	}
 	t, ok, err := e.book.NoticeByHash(ctx, hash)
 	if err != nil {
 		return nil, fmt.Errorf("read a notice: %w", err)
@@ -124,6 +131,7 @@ func (e *Engine) textBy(ctx context.Context, hash string) (any, error) {
 	if !ok {
 		return nil, nil
 	}
+	s.texts.Store(hash, noticeOf(t))
 	return noticeOf(t), nil
 }
 

@@ -2,6 +2,7 @@ package read
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ type Session struct {
 	Notes     Notes
 
 	anywhere atomic.Bool // may be read at a standby
+	texts    sync.Map    // notices that were read, by their hashes: a history names the same few again and again
 }
 
 // Anywhere says that the operation only reads, so that a standby of the database may answer it. What a mutation gives back is read
