@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,6 +138,34 @@ func TestAMailedLinkGivesConsentOnce(t *testing.T) {
 		if strings.Contains(w.log.String(), m.Token.Reveal()) || strings.Contains(fmt.Sprintf("%v %+v", *m, a), m.Token.Reveal()) {
 			t.Error("the token is printed")
 		}
+	})
+}
+
+// TestALinkThatIsFollowedManyTimesAtOnce is pressed by somebody in a hurry.
+func TestALinkThatIsFollowedManyTimesAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.asking(t)
+		ada, _ := w.person(t, "Ada")
+		token := w.link(t, ada, `purpose: MARKETING`)
+		var all sync.WaitGroup
+		var given, void atomic.Int32
+		for range 8 {
+			all.Go(func() {
+				switch _, err := w.Confirm(t.Context(), token); {
+				case err == nil:
+					given.Add(1)
+				case errors.Is(err, graph.ErrVoid):
+					void.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := w.rows(t, `SELECT count(*) FROM consent_entries`); given.Load() != 1 || void.Load() != 7 || n != 1 {
+			t.Errorf("%d times given, %d times not, %d lines", given.Load(), void.Load(), n)
+		}
+		w.proven(t)
 	})
 }
 
