@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -111,6 +113,45 @@ func TestGroupsAboutNobody(t *testing.T) {
 		r := w.ask(t, as("SALES_MANAGER"), `query @for(purpose: SALES) { dealsAggregate { groupBy { stage } count sum { amount } } }`).ok(t)
 		if groups := r.at("dealsAggregate").([]any); len(groups) != 1 || r.at("dealsAggregate.0.groupBy.stage") != "PROSPECTING" || r.at("dealsAggregate.0.count") != 5.0 || r.at("dealsAggregate.0.sum.amount") != "10" {
 			t.Error(r.raw)
+		}
+	})
+}
+
+// A row about somebody who is hidden must not be told from a row about nobody: not where the viewer sees some people of the kind, and
+// not where they see none.
+func TestHiddenPeopleAreLikeNobody(t *testing.T) {
+	const readers = `@access(roles: [SALES_MANAGER, MARKETER, ANALYST, PRIVACY_OFFICER, SUPPORT_AGENT, CUSTOMER])
+  @access(to: [CREATE, UPDATE], roles: [SALES_MANAGER])
+  @access(to: [UPDATE]`
+	eachRewritten(t, []string{readers, strings.Replace(readers, "SUPPORT_AGENT, ", "", 1)}, func(t *testing.T, w *world) {
+		lead := func(last time.Time) any {
+			return w.put(t, "Lead", map[string]any{"lastName": "Noether", "lastActivityAt": last})
+		}
+		past := lead(today.AddDate(-2, 0, 0)) // nobody sees them any more
+		for kind, about := range map[string]func() any{"CALL": func() any { return past }, "EMAIL": func() any { return nil },
+			"MEETING": func() any { return lead(today) }} {
+			for i := range 12 {
+				for _, few := range []string{"INBOUND", "OUTBOUND"} {
+					if few == "INBOUND" || i < 3 {
+						w.put(t, "Activity", map[string]any{"type": kind, "direction": few, "lead": about(), "occurredAt": today})
+					}
+				}
+			}
+		}
+		for _, c := range []struct {
+			role, purpose, direction, want string
+		}{
+			{"SALES_MANAGER", "SALES", "INBOUND", `[{"groupBy":{"type":"CALL"},"count":12},{"groupBy":{"type":"EMAIL"},"count":12},{"groupBy":{"type":"MEETING"},"count":12}]`},
+			{"SALES_MANAGER", "SALES", "OUTBOUND", `[{"groupBy":{"type":"CALL"},"count":3},{"groupBy":{"type":"EMAIL"},"count":3}]`},
+			{"SUPPORT_AGENT", "SUPPORT", "INBOUND", `[{"groupBy":{"type":"CALL"},"count":12},{"groupBy":{"type":"EMAIL"},"count":12},{"groupBy":{"type":"MEETING"},"count":12}]`},
+			{"SUPPORT_AGENT", "SUPPORT", "OUTBOUND", `[]`},
+		} {
+			who := as(c.role)
+			who.ID = c.role + c.direction
+			r := w.ask(t, who, `query @for(purpose: `+c.purpose+`) { activitiesAggregate(where: {direction: {eq: `+c.direction+`}}) { groupBy { type } count } }`).ok(t)
+			if !strings.Contains(r.raw, `"activitiesAggregate":`+c.want+`}`) {
+				t.Errorf("%s, %s: %s", c.role, c.direction, r.raw)
+			}
 		}
 	})
 }

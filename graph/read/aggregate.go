@@ -283,33 +283,71 @@ func (p *planner) aggregate(t *ir.Type, f graphql.CollectedField, path string) e
 	var err error
 	people := text("0")
 	if a.personal {
-		people = p.sql.people(t, lv.alias)
+		people = p.sql.people(t, lv.alias, p.req)
 		if p.sql.dialect == predicate.Postgres {
-			if a.exact, err = p.e.groupStatement(a, text("COUNT(DISTINCT "+people.sql+")")); err != nil {
+			if a.exact, err = p.e.groupStatement(a, countDistinct(people)); err != nil {
 				return err
 			}
 			people = sketch(people)
 		} else {
-			people = text("COUNT(DISTINCT " + people.sql + ")")
+			people = countDistinct(people)
 		}
 	}
 	a.st, err = p.e.groupStatement(a, people)
 	return err
 }
 
-// people is the expression of the person a row is about. Of several owners one stands for the row.
-func (s sqlFor) people(t *ir.Type, alias string) fragment {
-	owners := s.owned(t, alias, "subject_id")
-	if len(owners) == 1 {
-		return text(owners[0])
+// people is the expression of the person a row is about, as far as the viewer sees. Of several owners one stands for the row.
+//
+// A row about somebody who is hidden counts as one about nobody, or else whether a group is told would say which of the two it is.
+// Viewers who do not see such people at all have their rows counted, each as another person: they cannot know which are the same.
+func (s sqlFor) people(t *ir.Type, alias string, req policy.Request) fragment {
+	var owners []fragment
+	blind := false
+	for _, path := range t.Owners {
+		if seen, ok := s.seen(path, alias, req); ok {
+			owners = append(owners, seen)
+		} else {
+			blind = true
+		}
 	}
-	return text("COALESCE(" + strings.Join(owners, ", ") + ")")
+	if blind {
+		owners = append(owners, text(column(alias, "id")))
+	}
+	if len(owners) == 1 {
+		return owners[0]
+	}
+	f := join(", ", owners...)
+	return fragment{"COALESCE(" + f.sql + ")", f.args}
 }
+
+// seen is the person at the end of a chain of to-one edges where the viewer sees all of it, and null elsewhere. It is not ok where
+// they see it of no row.
+func (s sqlFor) seen(path ir.OwnerPath, alias string, req policy.Request) (fragment, bool) {
+	if len(path) == 0 {
+		return text(column(alias, "subject_id")), true
+	}
+	edge := path[0]
+	cell, rows := policy.CellOf(edge, req), policy.RowsOf(edge.Edge.Target, ir.Read, req)
+	if cell.Outcome != policy.Reveal || !rows.Allowed {
+		return fragment{}, false
+	}
+	inner := s.alias("o")
+	end, ok := s.seen(path[1:], inner, req)
+	if !ok {
+		return fragment{}, false
+	}
+	there := and(text(column(inner, "id")+" = "+column(alias, edge.Column)), s.shown(&cell, alias), s.exist(rows, inner))
+	return fragment{"(SELECT " + end.sql + " FROM " + quote(edge.Edge.Target.Table) + " AS " + quote(inner) + " WHERE " + there.sql + ")",
+		slices.Concat(end.args, there.args)}, true
+}
+
+func countDistinct(f fragment) fragment { return fragment{"COUNT(DISTINCT " + f.sql + ")", f.args} }
 
 // sketch sets one of 64 bits for each person, so that the bits that are set are a lower bound of their number: enough to
 // see that a large group is large, without the sort that counting different people takes.
 func sketch(people fragment) fragment {
-	return text("COALESCE(BIT_OR(1::bigint << (uuid_hash(" + people.sql + ") & 63)), 0)")
+	return fragment{"COALESCE(BIT_OR(1::bigint << (uuid_hash(" + people.sql + ") & 63)), 0)", people.args}
 }
 
 func (e *Engine) groupStatement(a *aggregate, people fragment) (*statement, error) {

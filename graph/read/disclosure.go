@@ -282,7 +282,7 @@ func side(cells []cell) string {
 }
 
 func (r *run) countPeople(a *aggregate) fragment {
-	return text("COUNT(DISTINCT " + r.e.sql().people(a.typ, a.alias).sql + ")")
+	return countDistinct(r.e.sql().people(a.typ, a.alias, r.session.Request))
 }
 
 // difference counts the people of the rows that stand in one of two groups, and not in the other.
