@@ -21,7 +21,7 @@ import (
 // asking gives the world a gateway that sends mail, and returns its requests.
 func (w *world) asking(t *testing.T) *optin.Requests {
 	t.Helper()
-	if err := optin.Migrate(t.Context(), w.store); err != nil {
+	if err := optin.Tables.Migrate(t.Context(), w.store); err != nil {
 		t.Fatal(err)
 	}
 	q, err := optin.New(optin.Config{Schema: w.Schema(), Dialect: w.store.Dialect, Key: []byte(strings.Repeat("a", 32)), Mails: true})

@@ -34,7 +34,7 @@ func TestAStandby(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := shared.Migrate(t.Context(), db); err != nil {
+	if err := shared.Tables.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Pool.Exec(t.Context(), `CREATE TABLE people (id int)`); err != nil {

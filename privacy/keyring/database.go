@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -93,42 +92,39 @@ func (d dialectOf) forShare() string {
 // ident quotes a name of the schema.
 func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// migrate brings a database of this package to its version. The table of versions has a name of its own, because keys may
-// lie in the database of the data.
+// tables are the migrations of a database of this package, "keys" or "ledger". The table of versions has a name of its own, because
+// keys may lie in the database of the data.
+func tables(what string) (store.Beside, error) {
+	files, err := fs.Sub(schema.FS, what)
+	return store.Beside{Files: files, Versions: "keyring_" + what + "_version", What: "the " + what + " database", Dir: what}, err
+}
+
+// migrate brings a database of this package to its version.
 func migrate(ctx context.Context, s *store.Store, what string) error {
-	files, versions, err := migrations(s, what)
+	t, err := tables(what)
 	if err != nil {
 		return err
 	}
-	if err := s.MigrateFrom(ctx, files, versions); err != nil {
-		return fmt.Errorf("set up the %s database: %w", what, err)
-	}
-	return nil
-}
-
-func migrations(s *store.Store, what string) (files fs.FS, versions string, err error) {
-	files, err = fs.Sub(schema.FS, what+"/"+strings.TrimSuffix(s.Dialect, "3"))
-	return files, "keyring_" + what + "_version", err
+	return t.Migrate(ctx, s)
 }
 
 // Pending are the migrations that Open would apply to the databases of keys and ledger. It reads only.
 func Pending(ctx context.Context, keys, ledger *store.Store) ([]store.Pending, error) {
 	var out []store.Pending
-	for what, s := range map[string]*store.Store{"keys": keys, "ledger": ledger} {
-		files, versions, err := migrations(s, what)
+	for _, of := range []struct {
+		what string
+		s    *store.Store
+	}{{"keys", keys}, {"ledger", ledger}} {
+		t, err := tables(of.what)
 		if err != nil {
 			return nil, err
 		}
-		pending, err := s.PendingFrom(ctx, files, versions)
+		pending, err := t.Pending(ctx, of.s)
 		if err != nil {
-			return nil, fmt.Errorf("the %s database: %w", what, err)
+			return nil, err
 		}
-		for _, p := range pending {
-			p.File = what + "/" + p.File
-			out = append(out, p)
-		}
+		out = append(out, pending...)
 	}
-	slices.SortFunc(out, func(a, b store.Pending) int { return strings.Compare(a.File, b.File) })
 	return out, nil
 }
 

@@ -151,8 +151,8 @@ func PendingIn(ctx context.Context, data, keys, ledger *store.Store) ([]store.Pe
 		return nil, err
 	}
 	for _, more := range []func() ([]store.Pending, error){
-		func() ([]store.Pending, error) { return optin.Pending(ctx, data) },
-		func() ([]store.Pending, error) { return shared.Pending(ctx, data) },
+		func() ([]store.Pending, error) { return optin.Tables.Pending(ctx, data) },
+		func() ([]store.Pending, error) { return shared.Tables.Pending(ctx, data) },
 		func() ([]store.Pending, error) { return keyring.Pending(ctx, keys, ledger) },
 	} {
 		pending, err := more()

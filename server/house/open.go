@@ -190,7 +190,7 @@ func (h *House) settle(ctx context.Context, o Options) error {
 	if err := h.store.Migrate(ctx, o.Lose...); err != nil {
 		return err
 	}
-	if err := optin.Migrate(ctx, h.store); err != nil {
+	if err := optin.Tables.Migrate(ctx, h.store); err != nil {
 		return err
 	}
 	if !o.AsIs {

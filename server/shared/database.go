@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -81,36 +79,5 @@ func (t table) sweep(ctx context.Context, now func() time.Time) {
 	}
 }
 
-const versions = "shared_version"
-
-func migrations(s *store.Store) (fs.FS, error) {
-	return fs.Sub(schema.FS, strings.TrimSuffix(s.Dialect, "3"))
-}
-
-// Migrate brings what replicas share in the database to this program's version.
-func Migrate(ctx context.Context, s *store.Store) error {
-	files, err := migrations(s)
-	if err != nil {
-		return err
-	}
-	if err := s.MigrateFrom(ctx, files, versions); err != nil {
-		return fmt.Errorf("what replicas share: %w", err)
-	}
-	return nil
-}
-
-// Pending are the migrations that Migrate would apply. It reads only.
-func Pending(ctx context.Context, s *store.Store) ([]store.Pending, error) {
-	files, err := migrations(s)
-	if err != nil {
-		return nil, err
-	}
-	pending, err := s.PendingFrom(ctx, files, versions)
-	if err != nil {
-		return nil, fmt.Errorf("what replicas share: %w", err)
-	}
-	for i := range pending {
-		pending[i].File = "shared/" + pending[i].File
-	}
-	return pending, nil
-}
+// Tables are the migrations of what replicas share in the database.
+var Tables = store.Beside{Files: schema.FS, Versions: "shared_version", What: "what replicas share", Dir: "shared"}

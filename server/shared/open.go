@@ -87,7 +87,7 @@ func (s *Shared) connect(ctx context.Context, o Options, keys secrets) error {
 
 // keep makes what must not be lost. It lies in the database of the data.
 func (s *Shared) keep(ctx context.Context, o Options, keys secrets) error {
-	if err := Migrate(ctx, o.Store); err != nil {
+	if err := Tables.Migrate(ctx, o.Store); err != nil {
 		return err
 	}
 	t := tableOn(o.Store)
