@@ -76,15 +76,14 @@ func (s *Server) routes() http.Handler {
 		keys.Get(receiptKeysPath, s.receiptKeys)
 		keys.Head(receiptKeysPath, s.receiptKeys)
 	}
+	mailed := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried) // a mail is read anywhere, so its links come from any page
 	if s.asks != nil {
-		// A mail is read anywhere, so its link comes from any page; what it leads to is answered to our own page alone.
-		asked := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried)
-		asked.Get(ConfirmPath, s.asked)
-		asked.With(pages{public: s.config.PublicURL}.guard).Post(ConfirmPath, s.confirm)
+		// What the link leads to is answered to our own page alone.
+		mailed.Get(ConfirmPath, s.asked)
+		mailed.With(pages{public: s.config.PublicURL}.guard).Post(ConfirmPath, s.confirm)
 	}
 	if s.leaves != nil {
 		// Whoever has the link may do what it does, from any page and from none: a mail program sends no Origin.
-		mailed := r.With(limited(s.config.Timeout), s.sweeper.count, s.unhurried)
 		mailed.Get(optout.Path, s.unsubscribing)
 		mailed.Post(optout.Path, s.unsubscribe)
 	}

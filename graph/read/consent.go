@@ -131,8 +131,9 @@ func (e *Engine) textBy(ctx context.Context, hash string) (any, error) {
 	if !ok {
 		return nil, nil
 	}
-	s.texts.Store(hash, noticeOf(t))
-	return noticeOf(t), nil
+	text := noticeOf(t)
+	s.texts.Store(hash, text)
+	return text, nil
 }
 
 // restrictionOf is a RestrictionState.

@@ -265,30 +265,32 @@ func (e *Engine) Load(ctx context.Context, typ string, ids ...string) (os []Obje
 	})
 }
 
+// placesOf says where in a list of global ids each row stands, by type and key, of the types that are asked for. Types are in the order
+// of the list. What is no id of theirs is left out.
+func (e *Engine) placesOf(ids []string, asked func(*ir.Type) bool) (types []*ir.Type, places map[*ir.Type]map[string][]int) {
+	places = map[*ir.Type]map[string][]int{}
+	for i, id := range ids {
+		name, row, err := DecodeID(id)
+		t := e.schema.Type(name)
+		if err != nil || t == nil || !asked(t) {
+			continue
+		}
+		if places[t] == nil {
+			places[t] = map[string][]int{}
+			types = append(types, t)
+		}
+		key := string(row[:])
+		places[t][key] = append(places[t][key], i)
+	}
+	return types, places
+}
+
 // get reads rows by global id. With want it accepts only that type. One statement per type.
 func (e *Engine) get(ctx context.Context, s *Session, op *graphql.OperationContext, f graphql.CollectedField, path string, want *ir.Type, ids []string) ([]Object, error) {
 	out := make([]Object, len(ids))
-	byType := map[*ir.Type]map[string][]int{}
-	var types []*ir.Type
-	for i, id := range ids {
-		name, key, err := DecodeID(id)
-		if err != nil {
-			continue
-		}
-		t := e.schema.Type(name)
-		if t == nil || !t.Entity || want != nil && t != want {
-			continue
-		}
-		if want == nil && s.Request.LimitedToSubject() && !t.Personal() {
-			continue
-		}
-		if byType[t] == nil {
-			byType[t] = map[string][]int{}
-			types = append(types, t)
-		}
-		k := string(key[:])
-		byType[t][k] = append(byType[t][k], i)
-	}
+	types, byType := e.placesOf(ids, func(t *ir.Type) bool {
+		return t.Entity && (want == nil || t == want) && (want != nil || !s.Request.LimitedToSubject() || t.Personal())
+	})
 	if want != nil && (s.Request.LimitedToSubject() && !want.Personal()) {
 		return out, nil
 	}

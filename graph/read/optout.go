@@ -33,24 +33,15 @@ func (e *Engine) links(ctx context.Context, s *Session, op *graphql.OperationCon
 		return nil, errNowhere
 	}
 	out := make([]Object, len(ids))
-	places := map[*ir.Type]map[string][]int{}
-	for i, id := range ids {
-		name, row, err := DecodeID(id)
-		if t := e.schema.Type(name); err == nil && t != nil && t.Subject {
-			if places[t] == nil {
-				places[t] = map[string][]int{}
-			}
-			places[t][string(row[:])] = append(places[t][string(row[:])], i)
-		}
-	}
-	for t, at := range places {
-		people, err := e.people(ctx, s, t, at)
+	types, places := e.placesOf(ids, func(t *ir.Type) bool { return t.Subject })
+	for _, t := range types {
+		people, err := e.people(ctx, s, t, places[t])
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range people {
 			url, _ := e.optOut(uuidOf(row[1].key()), p)
-			for _, i := range at[row[0].key()] {
+			for _, i := range places[t][row[0].key()] {
 				if out[i], err = e.answer(op, f, linkOf(ids[i], url)); err != nil {
 					return nil, err
 				}

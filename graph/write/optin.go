@@ -120,7 +120,7 @@ func (e *Engine) claimMail(ctx context.Context, now time.Time) (m *Mail, err err
 			return err
 		}
 		to, err := e.recipient(w, r, now)
-		if errors.Is(err, errVoid) {
+		if errors.Is(err, ErrVoid) {
 			return e.Asking.Drop(w, w.Tx, r)
 		}
 		if err != nil {
@@ -151,7 +151,7 @@ func (e *Engine) recipient(w Writing, r *optin.Request, now time.Time) (string, 
 		return "", err
 	}
 	if len(all) == 0 {
-		return "", errVoid
+		return "", ErrVoid
 	}
 	return all[0], nil
 }
@@ -180,9 +180,7 @@ const (
 
 // ErrVoid says that a link does not work. It never says why: of an unknown, a used and an old link, and of a person who has changed their
 // mind or their address, it is the same.
-var ErrVoid = errVoid
-
-var errVoid = errors.New("this link does not work")
+var ErrVoid = errors.New("this link does not work")
 
 // Asked is what a link asks a person.
 type Asked struct {
@@ -225,11 +223,9 @@ func (e *Engine) Confirm(ctx context.Context, t optin.Token, now time.Time) (a A
 		}
 		entry.Subject, entry.Purpose, entry.Notice, entry.Language, entry.ExpiresAt = r.Subject, a.Purpose, a.Text.Hash, a.Text.Language, a.ExpiresAt
 		entry.Evidence = "mail " + r.ID.String()
-		if _, err := e.Ledger.Record(w, w.Client, w.Tx, entry); err != nil {
+		if err := e.record(w, entry); err != nil {
 			return void(err)
 		}
-		w.Standing(r.Subject)
-		w.MustBeSeen(e.Ledger.Has(entry.ID))
 		return e.Asking.Use(w, w.Tx, r, now)
 	})
 	return a, err
@@ -242,7 +238,7 @@ func (e *Engine) asked(ctx context.Context, in standing, t optin.Token, lock boo
 		return nil, Asked{}, void(err)
 	}
 	if r.Used || !now.Before(r.Until) {
-		return nil, Asked{}, errVoid
+		return nil, Asked{}, ErrVoid
 	}
 	if err := e.open(ctx, in, r, now); err != nil {
 		return nil, Asked{}, err
@@ -254,20 +250,20 @@ func (e *Engine) asked(ctx context.Context, in standing, t optin.Token, lock boo
 	p := e.Asking.Purpose(r)
 	text := e.Ledger.Current(p, r.Language)
 	if !e.Asking.WentTo(r, addresses) || !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt) {
-		return nil, Asked{}, errVoid
+		return nil, Asked{}, ErrVoid
 	}
 	return r, Asked{p, text, r.ExpiresAt}, nil
 }
 
-// open fails with errVoid where a request must not be put to the person, or answered.
+// open fails with ErrVoid where a request must not be put to the person, or answered.
 func (e *Engine) open(ctx context.Context, in standing, r *optin.Request, now time.Time) error {
 	p := e.Asking.Purpose(r)
 	if p == nil || e.Ledger.Current(p, r.Language).Hash != r.Notice { // they would agree to something else
-		return errVoid
+		return ErrVoid
 	}
 	open, err := e.Ledger.In(in.client, in.db).Open(ctx, consent.Question{Subject: r.Subject, Purpose: p, Asked: r.Created, Own: r.Own}, now)
 	if err == nil && !open {
-		err = errVoid
+		err = ErrVoid
 	}
 	return err
 }
@@ -276,7 +272,7 @@ func (e *Engine) open(ctx context.Context, in standing, r *optin.Request, now ti
 func void(err error) error {
 	for _, known := range []error{optin.ErrNone, consent.ErrUnknownSubject, consent.ErrNotByConsent, consent.ErrExpired, consent.ErrNoticeChanged, consent.ErrUnknownNotice} {
 		if errors.Is(err, known) {
-			return errVoid
+			return ErrVoid
 		}
 	}
 	return err

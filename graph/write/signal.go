@@ -24,12 +24,7 @@ func (e *Engine) Leave(ctx context.Context, subject policy.SubjectID, p *ir.Purp
 		if err != nil || entry == nil {
 			return err
 		}
-		if _, err := e.Ledger.Record(w, w.Client, w.Tx, *entry); err != nil {
-			return err
-		}
-		w.Standing(subject)
-		w.MustBeSeen(e.Ledger.Has(entry.ID))
-		return nil
+		return e.record(w, *entry)
 	})
 }
 
@@ -51,13 +46,20 @@ func (e *Engine) OptOut(ctx context.Context, subject policy.SubjectID, s consent
 		}
 		w.MustBeSeen(nil)
 		for _, p := range unheard {
-			entry := s.Entry(subject, p, now)
-			if _, err := e.Ledger.Record(w, w.Client, w.Tx, entry); err != nil {
+			if err := e.record(w, s.Entry(subject, p, now)); err != nil {
 				return err
 			}
-			w.Standing(subject)
-			w.MustBeSeen(e.Ledger.Has(entry.ID))
 		}
 		return nil
 	})
+}
+
+// record adds a decision to the ledger, in a transaction that has succeeded when every read knows it.
+func (e *Engine) record(w Writing, entry consent.Entry) error {
+	if _, err := e.Ledger.Record(w, w.Client, w.Tx, entry); err != nil {
+		return err
+	}
+	w.Standing(entry.Subject)
+	w.MustBeSeen(e.Ledger.Has(entry.ID))
+	return nil
 }

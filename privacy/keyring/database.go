@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 
 	"entgo.io/ent/dialect"
@@ -28,23 +27,8 @@ type dialectOf string
 
 func (d dialectOf) postgres() bool { return string(d) == dialect.Postgres }
 
-// sql numbers the parameters for PostgreSQL.
-func (d dialectOf) sql(query string) string {
-	if !d.postgres() {
-		return query
-	}
-	var b strings.Builder
-	n := 0
-	for _, r := range query {
-		if r == '?' {
-			n++
-			b.WriteString("$" + strconv.Itoa(n))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+// sql is a statement as this database has its parameters.
+func (d dialectOf) sql(query string) string { return store.Numbered(string(d), query) }
 
 // among is the condition that a column is one of a list of ids, given as one parameter: see list.
 func (d dialectOf) among(column string) string {

@@ -4,11 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
-
-	"entgo.io/ent/dialect"
 
 	"github.com/cloakroom-crm/cloakroom/ent/store"
 	"github.com/cloakroom-crm/cloakroom/server/shared/schema"
@@ -17,8 +13,8 @@ import (
 // table is the database of the data, with the little SQL of this package. What must not be lost lies there and not in Redis,
 // which loses what it holds without a word: when it starts again, when it is full, when a replica of it takes over too soon.
 type table struct {
-	db       *sql.DB
-	postgres bool
+	db      *sql.DB
+	dialect string
 }
 
 // querier is a database or a transaction.
@@ -28,25 +24,10 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-func tableOn(s *store.Store) table { return table{s.DB, s.Dialect == dialect.Postgres} }
+func tableOn(s *store.Store) table { return table{s.DB, s.Dialect} }
 
-// sql numbers the parameters for PostgreSQL.
-func (t table) sql(query string) string {
-	if !t.postgres {
-		return query
-	}
-	var b strings.Builder
-	n := 0
-	for _, r := range query {
-		if r == '?' {
-			n++
-			b.WriteString("$" + strconv.Itoa(n))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+// sql is a statement as this database has its parameters.
+func (t table) sql(query string) string { return store.Numbered(t.dialect, query) }
 
 // within runs fn in a transaction.
 func (t table) within(ctx context.Context, fn func(tx *sql.Tx) error) (err error) {

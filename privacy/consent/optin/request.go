@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/cloakroom-crm/cloakroom/directives/ir"
 	"github.com/cloakroom-crm/cloakroom/directives/policy"
+	"github.com/cloakroom-crm/cloakroom/ent/store"
 )
 
 // Bounds of how often a person is asked, so that nobody is written to until they give in.
@@ -255,19 +255,8 @@ func (q *Requests) forUpdate(lock bool, how string) string {
 	return " FOR UPDATE" + how
 }
 
-// sql numbers the parameters for PostgreSQL.
-func (q *Requests) sql(query string) string {
-	if !q.postgres() {
-		return query
-	}
-	parts := strings.Split(query, "?")
-	var b strings.Builder
-	b.WriteString(parts[0])
-	for i, p := range parts[1:] {
-		b.WriteString("$" + strconv.Itoa(i+1) + p)
-	}
-	return b.String()
-}
+// sql is a statement as this database has its parameters.
+func (q *Requests) sql(query string) string { return store.Numbered(q.c.Dialect, query) }
 
 func (q *Requests) each(ctx context.Context, db Querier, row func(scan func(...any) error) error, query string, args ...any) (err error) {
 	rows, err := db.QueryContext(ctx, q.sql(query), args...)
